@@ -1,0 +1,266 @@
+"""The words of the system as frozen values: request, job, segment, clip, credits.
+
+Nothing here does I/O. The glossary is `docs/glossary.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from cutscene.errors import InputValidationError
+
+__all__ = [
+    "Aspect",
+    "Clip",
+    "Credits",
+    "Job",
+    "JobState",
+    "SegmentState",
+    "Stage",
+    "VideoRequest",
+    "check_tenant",
+]
+
+MAX_PROMPT_CHARS: Final = 500
+MIN_DURATION: Final = 1.0
+MAX_DURATION: Final = 30.0
+"""Seconds, as the skills' contracts have it."""
+MAX_SEED: Final = 2**31 - 1
+FPS: Final = 24
+"""Frames per second of every finished clip unless another rate is asked for."""
+
+
+class Aspect(StrEnum):
+    """Width to height of a clip."""
+
+    LANDSCAPE = "16:9"
+    PORTRAIT = "9:16"
+    SQUARE = "1:1"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Finished width and height, pixels."""
+        return _SIZES[self]
+
+
+_SIZES: Final = {
+    Aspect.LANDSCAPE: (1280, 720),
+    Aspect.PORTRAIT: (720, 1280),
+    Aspect.SQUARE: (768, 768),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Credits:
+    """An amount in a provider's currency, exact to a thousandth of a credit."""
+
+    milli: int = 0
+
+    @classmethod
+    def of(cls, amount: int | str | Decimal) -> Self:
+        """From whole or decimal credits; floats are refused, they round."""
+        if isinstance(amount, float):
+            raise TypeError("credits are never floats: pass an int, a str or a Decimal")
+        milli = Decimal(amount) * 1000
+        if milli != milli.to_integral_value():
+            raise ValueError(f"{amount} credits is finer than a thousandth")
+        return cls(int(milli))
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.milli) / 1000
+
+    def __add__(self, other: Credits) -> Credits:
+        return Credits(self.milli + other.milli)
+
+    def __sub__(self, other: Credits) -> Credits:
+        return Credits(self.milli - other.milli)
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """What a tenant asks for, in words that every provider shares.
+
+    ``image`` is where the reference picture comes from: a local path or a data
+    URI. When a provider sees the request it always is a data URI.
+    """
+
+    prompt: str
+    image: str | None = None
+    aspect: Aspect = Aspect.LANDSCAPE
+    duration: float = 4.0
+    """Seconds, delivered to one frame."""
+    loop: bool = False
+    seed: int | None = None
+    model: str | None = None
+    """None: the provider's default."""
+
+    def __post_init__(self) -> None:
+        _check_prompt(self.prompt)
+        _check_duration(self.duration)
+        _check_seed(self.seed)
+        object.__setattr__(self, "aspect", _aspect(self.aspect))
+
+    @property
+    def frames(self) -> int:
+        """Length in frames at the finished rate."""
+        return round(self.duration * FPS)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "aspect": self.aspect.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; unknown keys are refused by name."""
+        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        if unknown:
+            raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
+        return cls(**data)
+
+
+def _check_prompt(prompt: str) -> None:
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise InputValidationError("The prompt is empty: say in words what the clip should show.")
+    if len(prompt) > MAX_PROMPT_CHARS:
+        raise InputValidationError(
+            f"The prompt has {len(prompt)} characters, at most {MAX_PROMPT_CHARS} are allowed: shorten it."
+        )
+    if "\x00" in prompt or any("\ud800" <= char <= "\udfff" for char in prompt):
+        raise InputValidationError("The prompt holds characters that are not text (NUL or a lone surrogate).")
+
+
+def _check_duration(duration: float) -> None:
+    if (
+        isinstance(duration, bool)
+        or not isinstance(duration, (int, float))
+        or not MIN_DURATION <= duration <= MAX_DURATION
+    ):
+        raise InputValidationError(
+            f"A duration of {duration} s is out of range: choose {MIN_DURATION:g} to {MAX_DURATION:g} seconds."
+        )
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is None:
+        return
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 1 <= seed <= MAX_SEED:
+        raise InputValidationError(
+            f"The seed {seed} is out of range: choose a whole number from 1 to {MAX_SEED}."
+        )
+
+
+def _aspect(value: str) -> Aspect:
+    try:
+        return Aspect(value)
+    except ValueError:
+        known = ", ".join(Aspect)
+        raise InputValidationError(f"Unknown aspect {value!r}: choose one of {known}.") from None
+
+
+_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def check_tenant(name: str, what: str = "tenant") -> str:
+    """A name that may stand in a storage key; raises `InputValidationError`."""
+    if not _TENANT.fullmatch(name):
+        raise InputValidationError(
+            f"{name!r} cannot name a {what}: use 1 to 63 lower-case letters, digits, '-' or '_', "
+            "starting with a letter or digit."
+        )
+    return name
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last three are final, until somebody retries."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class Stage(StrEnum):
+    """What a job is busy with, for people who watch."""
+
+    QUEUED = "queued"
+    GENERATING = "generating"
+    FINISHING = "finishing"
+    STORING = "storing"
+
+
+class SegmentState(StrEnum):
+    """Where a paid generation stands. The fence is the step to POSTING."""
+
+    ADMITTED = "admitted"
+    POSTING = "posting"
+    RUNNING = "running"
+    UNKNOWN = "unknown"
+    """Posted, and the answer was lost: perhaps paid."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A finished, verified, stored video. Every figure was measured on the stored file."""
+
+    key: str
+    video_url: str
+    poster_key: str
+    poster_url: str
+    width: int
+    height: int
+    """Pixels."""
+    fps: float
+    codec: str
+    frames: int
+    duration_ms: int
+    bytes: int
+    sha256: str
+    loop_seam: float
+    """0-100, how well the last frame flows into the first."""
+    is_loopable: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request and what became of it."""
+
+    id: str
+    tenant: str
+    run: str
+    request: VideoRequest
+    provider: str
+    model: str
+    state: JobState
+    stage: Stage
+    progress: float
+    """0-1, of the generation."""
+    priority: int
+    cancel_requested: bool
+    credits_used: Credits | None
+    """None until the job is settled."""
+    clip: Clip | None
+    error_code: str | None
+    error: str | None
+    detail: str | None
+    created_at: datetime
+    finished_at: datetime | None
