@@ -145,7 +145,8 @@ def _check_duration(duration: float) -> None:
         or not MIN_DURATION <= duration <= MAX_DURATION
     ):
         raise InputValidationError(
-            f"A duration of {duration} s is out of range: choose {MIN_DURATION:g} to {MAX_DURATION:g} seconds."
+            f"A duration of {duration} s is out of range: "
+            f"choose {MIN_DURATION:g} to {MAX_DURATION:g} seconds."
         )
 
 
@@ -205,7 +206,7 @@ class Stage(StrEnum):
 class SegmentState(StrEnum):
     """Where a paid generation stands. The fence is the step to POSTING."""
 
-    ADMITTED = "admitted"
+    PLANNED = "planned"
     POSTING = "posting"
     RUNNING = "running"
     UNKNOWN = "unknown"
@@ -213,6 +214,10 @@ class SegmentState(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in {SegmentState.SUCCEEDED, SegmentState.FAILED, SegmentState.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

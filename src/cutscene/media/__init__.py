@@ -1,1 +1,1 @@
-"""What is done to pixels: probe, encode, conform, measure loops, prepare pictures. No network, no database."""
+"""What is done to pixels: probe, encode, conform, measure, prepare. No network, no database."""

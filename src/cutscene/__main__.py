@@ -1,0 +1,5 @@
+"""``python -m cutscene``."""
+
+from cutscene.cli import main
+
+main()

@@ -1,0 +1,28 @@
+"""The command line. Heavy imports stand inside the commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import typer
+
+from cutscene.cli import demo, generate, jobs, usage, worker
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cutscene",
+    help="Turns a request into a verified, permanently stored clip: no job lost, nothing paid twice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.command("generate")(generate.generate)
+app.command("jobs")(jobs.list_jobs)
+app.add_typer(jobs.job_app, name="job")
+app.command("usage")(usage.usage)
+app.command("worker")(worker.worker)
+
+
+def main() -> None:
+    """The console script."""
+    app()

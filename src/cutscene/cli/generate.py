@@ -1,0 +1,135 @@
+"""``cutscene generate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
+from cutscene.domain import Aspect, Job, VideoRequest
+from cutscene.errors import CutsceneError, InputValidationError
+
+__all__ = ["Output", "as_json", "check_writable", "failure_as_json", "finish_up", "generate"]
+
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Also write the clip to this file.")]
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the clip should show, 1 to 500 characters.")],
+    image: Annotated[str | None, typer.Option(help="A picture to animate: JPEG, PNG or WebP.")] = None,
+    aspect: Annotated[str, typer.Option(help="16:9, 9:16 or 1:1.")] = Aspect.LANDSCAPE.value,
+    duration: Annotated[float, typer.Option(help="Seconds, 1 to 30.")] = 4.0,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same clip.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Who makes it; default: CUTSCENE_PROVIDER.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which of the provider's models.")] = None,
+    tenant: Tenant = "default",
+    output: Output = None,
+    *,
+    loop: Annotated[bool, typer.Option("--loop", help="The last frame flows into the first.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only submit; a worker does it.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Make a clip from a prompt, and from a picture if there is one."""
+    asked = {
+        "prompt": prompt,
+        "image": image,
+        "aspect": aspect,
+        "duration": duration,
+        "loop": loop,
+        "seed": seed,
+        "model": model,
+    }
+    work = _generate(asked, tenant, provider, output, wait=not no_wait)
+    job = run(work, failure=failure_as_json if json else None)
+    finish_up(job, output, json=json)
+
+
+async def _generate(
+    asked: dict[str, Any], tenant: str, provider: str | None, output: Path | None, *, wait: bool
+) -> Job:
+    settings = load_settings()
+    request = VideoRequest.from_json(asked)
+    if output is not None:
+        check_writable(output)
+
+    from cutscene.cli.watching import say_continued, watch_all  # noqa: PLC0415 -- takes seconds
+    from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
+
+    async with open_studio(settings, work="if needed" if wait else "no") as studio:
+        say_continued(studio)
+        job = await studio.submit(tenant, request, provider=provider)
+        if not wait:
+            if not await studio.worker_lives():
+                say("No worker is running: start 'cutscene worker', or wait with 'cutscene job wait'.")
+            return job
+        job = (await watch_all(studio, tenant, {job.id: "clip"}))[job.id]
+        if job.clip is not None and output is not None:
+            await studio.save(tenant, job.id, output)
+        return job
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output that cannot be written before anything is spent on it."""
+    if path.is_dir():
+        raise InputValidationError(f"{path} is a folder: name a file in it, as {path / 'clip.mp4'}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.parent / f".{path.name}.cutscene"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputValidationError(
+            f"{path} cannot be written ({error.strerror}): choose another place with -o."
+        ) from None
+
+
+def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
+    """Print what came of a job; exit 0 only on success, or when nobody waited."""
+    if json:
+        print_json(as_json(job))
+    elif job.clip is not None:
+        from cutscene.cli.watching import facts_table  # noqa: PLC0415 -- takes seconds
+
+        path = str(output) if output is not None else job.clip.video_url.removeprefix("file://")
+        Console().print(facts_table({job.id: (job, path)}))
+    elif job.error is None:
+        print(job.id)  # noqa: T201 -- what scripts capture
+    if job.error is not None:
+        say(f"Error: {job.error}")
+        raise typer.Exit(1)
+
+
+def as_json(job: Job) -> dict[str, Any]:
+    """The fields that every command prints of a job."""
+    clip = job.clip.to_json() if job.clip is not None else {}
+    measured = (
+        "duration_ms",
+        "width",
+        "height",
+        "fps",
+        "codec",
+        "bytes",
+        "sha256",
+        "is_loopable",
+        "loop_seam",
+    )
+    return {
+        "job_id": job.id,
+        "status": job.state.value,
+        "video_url": clip.get("video_url"),
+        "credits_used": None if job.credits_used is None else float(job.credits_used.amount),
+        **{name: clip.get(name) for name in measured},
+        "provider": job.provider,
+        "model": job.model,
+        "poster_url": clip.get("poster_url"),
+        "error_code": job.error_code,
+        "error": job.error,
+    }
+
+
+def failure_as_json(error: CutsceneError) -> dict[str, Any]:
+    """The same for what failed before there was a job."""
+    return {"job_id": None, "status": "failed", "error_code": error.code, "error": str(error)}

@@ -1,0 +1,126 @@
+"""Progress of jobs on the terminal, or as plain lines where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cutscene.cli.terminal import say
+from cutscene.domain import Job, JobState, Stage
+from cutscene.studio import Studio
+
+__all__ = ["facts_table", "say_continued", "watch_all"]
+
+_SHARE = {Stage.QUEUED: 0.0, Stage.GENERATING: 0.0, Stage.FINISHING: 0.9, Stage.STORING: 0.97}
+"""How much of a job's way lies behind it when a stage begins."""
+
+
+async def watch_all(studio: Studio, tenant: str, names: Mapping[str, str]) -> dict[str, Job]:
+    """Show the jobs (id to name) until all have ended; returns how they ended."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return await _gather(studio, tenant, names, _Lines(names))
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:<14}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[stage]:<12}"),
+        TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        return await _gather(studio, tenant, names, _Bars(progress, names))
+
+
+class _Lines:
+    """One line for each stage of each job."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._said: dict[str, str] = {}
+
+    def show(self, job: Job) -> None:
+        word = _word(job)
+        if self._said.get(job.id) != word:
+            self._said[job.id] = word
+            say(f"{self._names[job.id]}: {word} ({job.id})")
+
+
+class _Bars:
+    """One bar for each job."""
+
+    def __init__(self, progress: Progress, names: Mapping[str, str]) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {
+            job_id: progress.add_task(name, total=1.0, stage="queued", start=False)
+            for job_id, name in names.items()
+        }
+
+    def show(self, job: Job) -> None:
+        bar = self._bars[job.id]
+        if job.state != JobState.QUEUED:
+            self._progress.start_task(bar)
+        self._progress.update(bar, completed=_done(job), stage=_word(job))
+        if job.state.final:
+            self._progress.stop_task(bar)
+
+
+async def _gather(
+    studio: Studio, tenant: str, names: Mapping[str, str], display: _Lines | _Bars
+) -> dict[str, Job]:
+    async def follow(job_id: str) -> Job:
+        async for job in studio.watch(tenant, job_id):
+            display.show(job)
+        return job
+
+    async with asyncio.TaskGroup() as group:
+        tasks = {job_id: group.create_task(follow(job_id)) for job_id in names}
+    return {job_id: task.result() for job_id, task in tasks.items()}
+
+
+def _word(job: Job) -> str:
+    return str(job.stage if job.state in {JobState.QUEUED, JobState.RUNNING} else job.state)
+
+
+def _done(job: Job) -> float:
+    if job.state == JobState.DONE:
+        return 1.0
+    return max(_SHARE[job.stage], job.progress * _SHARE[Stage.FINISHING])
+
+
+def say_continued(studio: Studio) -> None:
+    """Tell of jobs that an earlier process left unfinished."""
+    count = len(studio.continued)
+    if count:
+        shown = ", ".join(studio.continued[:3]) + (", ..." if count > 3 else "")
+        say(f"Continuing {count} unfinished job{'s' if count > 1 else ''} of an earlier run: {shown}")
+
+
+def facts_table(rows: Mapping[str, tuple[Job, str]]) -> Table:
+    """What was measured, by name; each with its job and the path to show."""
+    table = Table(title=None)
+    table.add_column("clip", style="bold")
+    for heading in ("size", "seconds", "fps", "codec", "MB", "seam", "credits"):
+        table.add_column(heading, justify="right")
+    table.add_column("file", overflow="fold")
+    for name, (job, path) in rows.items():
+        clip = job.clip
+        if clip is None:
+            table.add_row(name, *["-"] * 7, job.error or job.state)
+            continue
+        table.add_row(
+            name,
+            f"{clip.width}x{clip.height}",
+            f"{clip.duration_ms / 1000:g}",
+            f"{clip.fps:g}",
+            clip.codec,
+            f"{clip.bytes / 1e6:.1f}",
+            f"{clip.loop_seam:.0f}{' (seamless)' if clip.is_loopable else ''}",
+            str(job.credits_used),
+            path,
+        )
+    return table

@@ -1,0 +1,315 @@
+"""Tables, and transactions on SQLite or Postgres by one code.
+
+Functions over rows take a `Connection`, so that callers compose them into one
+transaction; `Database.write` and `Database.read` run such a function in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from cutscene.errors import ConflictError, StorageError
+
+__all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+metadata = MetaData()
+_Sequence = BigInteger().with_variant(Integer, "sqlite")
+_Json = sa.JSON().with_variant(postgresql.JSONB, "postgresql")
+_OptionalJson = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    Column("max_active", Integer, nullable=False),
+    Column("max_active_is_own", Boolean, nullable=False, server_default=sa.false()),
+    Column("active", Integer, nullable=False, server_default="0"),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("served_at", Double, nullable=False, server_default="0"),
+    CheckConstraint("active >= 0", name="active_not_negative"),
+    CheckConstraint("waiting >= 0", name="waiting_not_negative"),
+)
+# What the gate reads: flat, however many tenants wait behind their limit.
+tenant_ready = (tenants.c.waiting > sa.literal_column("0")) & (tenants.c.active < tenants.c.max_active)
+Index("tenants_ready", tenants.c.served_at, sqlite_where=tenant_ready, postgresql_where=tenant_ready)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("tenant", String(63), nullable=False),
+    Column("idempotency_key", String(200)),
+    Column("run", String(63), nullable=False),
+    Column("request", _Json, nullable=False),
+    Column("provider", String(63), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("slot", Boolean, nullable=False, server_default=sa.false()),
+    Column("cancel_requested", Boolean, nullable=False, server_default=sa.false()),
+    Column("handover", Integer, nullable=False, server_default="0"),
+    Column("clip", _OptionalJson),
+    Column("error_code", String(32)),
+    Column("error", Text),
+    Column("detail", Text),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+    UniqueConstraint("tenant", "idempotency_key", name="jobs_idempotency"),
+)
+# Literals, not parameters: SQLite uses a partial index only for the very words of its condition.
+job_queued = jobs.c.state == sa.literal_column("'queued'")
+job_running = jobs.c.state == sa.literal_column("'running'")
+job_holds_slot = jobs.c.slot.is_(sa.true())
+Index(
+    "jobs_heads",
+    jobs.c.tenant,
+    jobs.c.priority,
+    jobs.c.sequence,
+    sqlite_where=job_queued,
+    postgresql_where=job_queued,
+)
+Index("jobs_slots", jobs.c.provider, sqlite_where=job_holds_slot, postgresql_where=job_holds_slot)
+Index("jobs_running", jobs.c.sequence, sqlite_where=job_running, postgresql_where=job_running)
+job_to_cancel = job_running & jobs.c.cancel_requested.is_(sa.true())
+Index("jobs_to_cancel", jobs.c.id, sqlite_where=job_to_cancel, postgresql_where=job_to_cancel)
+Index("jobs_by_tenant", jobs.c.tenant, jobs.c.sequence)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("job_id", String(40), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("fence", String(40)),
+    Column("posted_at", Double),
+    Column("task_id", Text),
+    Column("footage_key", Text),
+    UniqueConstraint("job_id", "position", "attempt", name="segments_attempts"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("entry", _Sequence, primary_key=True),
+    Column("segment_id", String(60), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("milli_credits", BigInteger, nullable=False),
+    Column("micro_usd_per_credit", BigInteger, nullable=False),
+    Column("basis", String(10), nullable=False),
+    Column("tenant", String(63), nullable=False),
+    Column("job_id", String(40), nullable=False),
+    Column("provider", String(63), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("at", Double, nullable=False),
+    UniqueConstraint("segment_id", "kind", name="ledger_once"),
+)
+Index("ledger_by_tenant", ledger.c.tenant, ledger.c.at)
+
+provider_limits = Table(
+    "provider_limits",
+    metadata,
+    Column("provider", String(63), primary_key=True),
+    Column("paused_until", Double, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=""),
+)
+
+executors = Table(
+    "executors",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("beat_at", Double, nullable=False),
+)
+
+
+class clock(FunctionElement[float]):  # noqa: N801 -- reads as the SQL function it is
+    """Now in seconds since 1970, by the database's clock: the one that all workers share."""
+
+    type = Double()
+    inherit_cache = True
+    name = "clock"
+
+
+@compiles(clock, "sqlite")
+def _sqlite_clock(_element: clock, _compiler: Any, **_options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(clock, "postgresql")
+def _postgres_clock(_element: clock, _compiler: Any, **_options: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+def is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert unless a unique column says that the row is there already; says whether it did."""
+    insert = postgresql.insert if is_postgres(connection) else sqlite.insert
+    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+class Database:
+    """Runs transactions in threads of its own."""
+
+    PATIENCE: Final = 60.0
+    """Seconds that a transaction waits for a database that is away or busy."""
+
+    def __init__(self, engine: Engine, threads: int) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(read_only=True)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``work(connection, ...)`` in one transaction; it may run again after a lost connection."""
+        return await self._in_thread(self.engine, work, *args, **kwargs)
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for work that only reads, so that it never waits for a writer."""
+        return await self._in_thread(self._reader, work, *args, **kwargs)
+
+    async def _in_thread(
+        self, engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def transact() -> T:
+            return _patiently(engine, lambda connection: work(connection, *args, **kwargs), self.PATIENCE)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self.engine.dispose()
+
+
+def _patiently(engine: Engine, work: Callable[[Connection], T], patience: float) -> T:
+    """Survive a restart of the server, as procrastinating briefly is cheaper than losing an answer."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise StorageError(f"The database is out of reach: {_plain(error)}.") from error
+            structlog.get_logger().warning("database_busy", reason=_plain(error))
+            time.sleep(0.3)
+
+
+def _plain(error: SQLAlchemyError) -> str:
+    """The driver's own words: never the statement, its values, or the URL with its password."""
+    origin = getattr(error, "orig", None) or error
+    return (str(origin).strip().splitlines() or [type(origin).__name__])[0]
+
+
+def open_database(url: str) -> Database:
+    """Connect, bring the schema up to date; raises `StorageError` or `ConflictError`. Blocking."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        database = Database(_sqlite_engine(parsed), threads=4)
+    else:
+        database = Database(_postgres_engine(parsed), threads=8)
+    try:
+        from cutscene import migrations  # noqa: PLC0415 -- migrations know the tables above
+
+        migrations.upgrade(database.engine)
+    except SQLAlchemyError as error:
+        database.engine.dispose()
+        raise StorageError(
+            f"The database {parsed.render_as_string(hide_password=True)} cannot be used: {_plain(error)}."
+        ) from error
+    except ConflictError:
+        database.engine.dispose()
+        raise
+    return database
+
+
+def _postgres_engine(url: sa.URL) -> Engine:
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=8,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10},
+    )
+
+
+def _sqlite_engine(url: sa.URL) -> Engine:
+    if sqlite3.sqlite_version_info < (3, 42):
+        _refuse_old_sqlite()
+    try:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The folder of {url.database} cannot be made: {error.strerror}.") from error
+    engine = sa.create_engine(url, pool_size=4, max_overflow=0)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _refuse_old_sqlite() -> None:
+    """The engine's SQLite backend needs 3.42 where Python is 3.12 or newer."""
+    import sys  # noqa: PLC0415 -- only on this path
+
+    if sys.version_info >= (3, 12):
+        raise StorageError(
+            f"SQLite {sqlite3.sqlite_version} is too old for this Python: use Python 3.11, "
+            "SQLite 3.42 or newer, or set CUTSCENE_DATABASE_URL to a Postgres database."
+        )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # `_begin_sqlite` says BEGIN, not the driver
+    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # NORMAL forgets a payment when power fails
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,304 @@
+"""The engine: runs admitted jobs durably, and takes over those of dead processes.
+
+Our rows are the truth; the rows of dbos are disposable. This module is the only one, with
+the pipeline's steps, that knows dbos: one loop over our tables could replace it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Self
+
+import sqlalchemy as sa
+import structlog
+from dbos import DBOS, DBOSClient, DBOSConfig
+from sqlalchemy import Connection
+
+from cutscene import gate, jobs, limits, tenants
+from cutscene.database import Database, clock, insert_new, is_postgres
+from cutscene.database import executors as table
+from cutscene.errors import CutsceneError, WorkerConflictError
+from cutscene.pipeline import Pipeline
+
+__all__ = ["Engine", "WorkerLock", "worker_lives"]
+
+_log = structlog.get_logger()
+
+_NAME: Final = "cutscene"
+_QUEUE: Final = "jobs"
+_WORKFLOW: Final = "job"
+_VERSION: Final = "1"
+"""Changes only together with a migration of the jobs that are running."""
+_DEAD_AFTER: Final = 6.0
+"""Seconds without a heartbeat."""
+
+
+def workflow_id(job_id: str, handover: int) -> str:
+    """The engine's name for one hand-over of a job; a job handed over again gets a new one."""
+    return f"{job_id}:{handover}"
+
+
+class WorkerLock:
+    """SQLite means one worker process: whoever holds this lock is it, and the kernel frees it on death."""
+
+    def __init__(self, database: Database) -> None:
+        self._path = Path(f"{database.engine.url.database}.worker") if database.is_sqlite else None
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Raises `WorkerConflictError` while another process is the worker."""
+        if self._path is None:
+            return
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(file)
+            raise WorkerConflictError(
+                f"Another process (id {owner}) is the worker of {self._path.parent}: stop it first, let it "
+                "do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
+            ) from None
+        os.ftruncate(file, 0)
+        os.write(file, str(os.getpid()).encode())
+        self._file = file
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class Engine:
+    """``async with Engine(...) as engine``: this process is a worker until the block ends."""
+
+    TICK: Final = 0.2
+    """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
+    BEAT: Final = 1.0
+    RESTORE_EVERY: Final = 60.0
+
+    def __init__(
+        self,
+        database: Database,
+        pipeline: Pipeline,
+        concurrency: Mapping[str, int],
+        max_active: int,
+        awake: asyncio.Event,
+    ) -> None:
+        """``concurrency``: what each provider works on at once. ``max_active``: a tenant's default limit."""
+        self.executor_id = f"{os.uname().nodename[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.continued: list[str] = []
+        """Jobs of earlier processes that this one found unfinished when it started."""
+        self._database = database
+        self._pipeline = pipeline
+        self._concurrency = concurrency
+        self._max_active = max_active
+        self._awake = awake
+        self._lock = WorkerLock(database)
+        self._duties: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[object]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._lock.acquire()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        self.continued = await self._database.read(jobs.waiting_or_running)
+        await self._database.write(self._register)
+        _quieten_dbos()
+        DBOS(config=self._config())
+        DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)(self._workflow())
+        DBOS.launch()  # on this loop's thread: workflows run on the loop that launched
+        self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
+        await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
+        self._duties = [
+            asyncio.create_task(self._every(self.BEAT, self._beat_and_sweep), name="heartbeat"),
+            asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
+            asyncio.create_task(self._keep_gate(), name="gate"),
+        ]
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": _NAME,
+            "system_database_url": _plain_url(self._database),
+            "application_version": _VERSION,
+            "executor_id": self.executor_id,
+            "log_level": "ERROR",
+            # Unbounded, ten thousand jobs would be ten thousand threads.
+            "max_executor_threads": 4 if self._database.is_sqlite else 16,
+            "sys_db_pool_size": 4 if self._database.is_sqlite else 10,
+            "use_listen_notify": False,
+        }
+
+    async def _stop(self) -> None:
+        """Finish what costs money, hand over the rest: our rows say where each job stands."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        await self._pipeline.drain()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # dbos made its own pool the loop's default, and has just shut it down.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        with suppress(CutsceneError):
+            await self._database.write(self._leave)
+        self._lock.release()
+
+    def _register(self, connection: Connection) -> None:
+        """Be alive before anything of ours is; on SQLite whoever else was, is not."""
+        if not is_postgres(connection):
+            connection.execute(sa.update(table).values(beat_at=0.0))
+        self._beat(connection)
+        limits.register(connection, self._concurrency.keys())
+        tenants.apply_default(connection, self._max_active)
+
+    def _beat(self, connection: Connection) -> None:
+        if not insert_new(connection, table, id=self.executor_id, beat_at=clock()):
+            mine = table.c.id == self.executor_id
+            connection.execute(sa.update(table).where(mine).values(beat_at=clock()))
+
+    def _leave(self, connection: Connection) -> None:
+        """Count as dead at once, so that others take over now."""
+        connection.execute(sa.update(table).where(table.c.id == self.executor_id).values(beat_at=0.0))
+
+    async def _keep_gate(self) -> None:
+        """Let jobs in, as long as there are any; then sleep until the next tick or a wake-up."""
+        while True:
+            self._awake.clear()
+            try:
+                admitted = await self._admit()
+            except CutsceneError as error:
+                _log.warning("gate_stuck", reason=str(error))
+                admitted = 0
+            if not admitted:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._awake.wait(), self.TICK)
+
+    async def _admit(self) -> int:
+        if not await self._database.read(gate.anyone_ready):
+            return 0
+        return len(await self._database.write(gate.admit, self._concurrency, self._hand_over))
+
+    def _hand_over(self, connection: Connection, job_id: str, handover: int) -> None:
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": _WORKFLOW,
+                "queue_name": _QUEUE,
+                "workflow_id": workflow_id(job_id, handover),
+                "app_version": _VERSION,
+            },
+            job_id,
+        )
+
+    async def _every(self, seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+        """A duty that fails once is done again next time."""
+        while True:
+            try:
+                await duty()
+            except Exception as error:  # noqa: BLE001 -- a worker outlives whatever one round met
+                _log.warning("duty_failed", duty=duty.__name__, reason=repr(error))
+            await asyncio.sleep(seconds)
+
+    async def _beat_and_sweep(self) -> None:
+        """Resume what the dead left behind. Nobody conducts: every worker does this."""
+        await self._database.write(self._beat)
+        dead = await self._database.read(_dead)
+        if not dead:
+            return
+        orphans = await _engine_jobs(status="PENDING", executor_id=dead)
+        if orphans:
+            _log.info("jobs_taken_over", count=len(orphans))
+            await DBOS.resume_workflows_async(list(orphans), queue_name=_QUEUE)
+
+    async def _restore(self) -> None:
+        """Hand over again what our rows call running and the engine does not know or gave up."""
+        await self._clean_up()
+        unfinished = {workflow_id(*row): row[0] for row in await self._database.read(jobs.unfinished)}
+        if not unfinished:
+            return
+        known = await _engine_jobs(workflow_ids=list(unfinished), status=["PENDING", "ENQUEUED", "DELAYED"])
+        for lost in unfinished.keys() - known:
+            await self._database.write(self._hand_over_again, unfinished[lost])
+
+    def _hand_over_again(self, connection: Connection, job_id: str) -> None:
+        handover = jobs.hand_over_again(connection, job_id)
+        if handover is not None:
+            _log.info("job_restored", job=job_id)
+            self._hand_over(connection, job_id, handover)
+
+    async def _clean_up(self) -> None:
+        """The engine's history of ended jobs serves nobody, nor do executors dead for a day."""
+        ended = await _engine_jobs(status=["SUCCESS", "ERROR", "CANCELLED"], limit=1000)
+        if ended:
+            await DBOS.delete_workflows_async(list(ended))
+        await self._database.write(_bury)
+
+    def _workflow(self) -> Callable[[str], Awaitable[None]]:
+        async def run_job(job_id: str) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._running.add(task)
+            try:
+                await self._pipeline.run(job_id)
+            finally:
+                self._running.discard(task)
+
+        return run_job
+
+
+def worker_lives(connection: Connection) -> bool:
+    """Whether any process is a worker right now."""
+    return bool(_living(connection))
+
+
+def _living(connection: Connection) -> set[str]:
+    query = sa.select(table.c.id).where(table.c.beat_at > clock() - _DEAD_AFTER)
+    return set(connection.execute(query).scalars())
+
+
+def _dead(connection: Connection) -> list[str]:
+    query = sa.select(table.c.id).where(table.c.beat_at <= clock() - _DEAD_AFTER)
+    return list(connection.execute(query).scalars())
+
+
+def _bury(connection: Connection) -> None:
+    """Long enough after, nothing of theirs can be pending."""
+    connection.execute(sa.delete(table).where(table.c.beat_at.between(1.0, clock() - 86_400)))
+
+
+async def _engine_jobs(**filters: Any) -> set[str]:
+    """Ids of the engine's workflows that match."""
+    found = await DBOS.list_workflows_async(load_input=False, load_output=False, **filters)
+    return {workflow.workflow_id for workflow in found}
+
+
+def _plain_url(database: Database) -> str:
+    """The URL without our driver's name, as dbos wants it."""
+    url = database.engine.url
+    if not database.is_sqlite:
+        url = url.set(drivername="postgresql")
+    return url.render_as_string(hide_password=False)
+
+
+def _quieten_dbos() -> None:
+    """Its errors about jobs reach us as ours; its banner reaches nobody."""
+    logging.getLogger("dbos").setLevel(logging.CRITICAL)

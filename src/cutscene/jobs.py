@@ -1,0 +1,228 @@
+"""Rows of jobs: what was asked, where it stands, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Row
+
+from cutscene.database import clock, insert_new, job_holds_slot, job_queued, job_running, job_to_cancel
+from cutscene.database import jobs as table
+from cutscene.domain import Clip, Credits, Job, JobState, Stage, VideoRequest
+from cutscene.errors import CutsceneError, NotFoundError
+
+__all__ = ["NewJob"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What is known of a job when it is submitted."""
+
+    id: str
+    tenant: str
+    run: str
+    idempotency_key: str | None
+    request: VideoRequest
+    provider: str
+    model: str
+    priority: int
+
+
+def insert(connection: Connection, job: NewJob) -> bool:
+    """False where the tenant used the idempotency key before."""
+    return insert_new(
+        connection,
+        table,
+        id=job.id,
+        tenant=job.tenant,
+        run=job.run,
+        idempotency_key=job.idempotency_key,
+        request=job.request.to_json(),
+        provider=job.provider,
+        model=job.model,
+        priority=job.priority,
+        state=JobState.QUEUED,
+        stage=Stage.QUEUED,
+        created_at=clock(),
+    )
+
+
+def read(connection: Connection, job_id: str) -> Row[Any]:
+    """The row of a job, whoever owns it; raises `NotFoundError`."""
+    row = connection.execute(sa.select(table).where(table.c.id == job_id)).first()
+    if row is None:
+        raise NotFoundError(f"There is no job {job_id!r}.")
+    return row
+
+
+def get(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
+    """The row of a tenant's job; another tenant's is `NotFoundError` too."""
+    row = read(connection, job_id)
+    if row.tenant != tenant:
+        raise NotFoundError(f"There is no job {job_id!r}.")
+    return row
+
+
+def find(connection: Connection, tenant: str, idempotency_key: str) -> Row[Any] | None:
+    query = sa.select(table).where(table.c.tenant == tenant, table.c.idempotency_key == idempotency_key)
+    return connection.execute(query).first()
+
+
+def page(
+    connection: Connection, tenant: str, *, states: Sequence[JobState], limit: int, before: int | None
+) -> Sequence[Row[Any]]:
+    """A tenant's jobs, newest first, older than the sequence number ``before``."""
+    query = sa.select(table).where(table.c.tenant == tenant).order_by(table.c.sequence.desc()).limit(limit)
+    if states:
+        query = query.where(table.c.state.in_(states))
+    if before is not None:
+        query = query.where(table.c.sequence < before)
+    return connection.execute(query).all()
+
+
+def start(connection: Connection, job_id: str) -> int:
+    """The gate lets a job in: it takes a slot. Returns the number of this hand-over."""
+    query = (
+        sa.update(table)
+        .where(table.c.id == job_id)
+        .values(state=JobState.RUNNING, slot=True, handover=table.c.handover + 1)
+        .returning(table.c.handover)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def hand_over_again(connection: Connection, job_id: str) -> int | None:
+    """The number of a further hand-over, or None where the job has ended; its slot stays as it is."""
+    query = (
+        sa.update(table)
+        .where(table.c.id == job_id, job_running)
+        .values(handover=table.c.handover + 1)
+        .returning(table.c.handover)
+    )
+    return connection.execute(query).scalar()
+
+
+def report(connection: Connection, job_id: str, stage: Stage, progress: float | None = None) -> None:
+    """Say where a running job is, for those who watch."""
+    values: dict[str, Any] = {"stage": stage}
+    if progress is not None:
+        values["progress"] = progress
+    running = (table.c.id == job_id) & (table.c.state == JobState.RUNNING)
+    connection.execute(sa.update(table).where(running).values(values))
+
+
+def give_back_slot(connection: Connection, job_id: str) -> str | None:
+    """The tenant whose slot came free, or None where it was given back before."""
+    query = (
+        sa.update(table)
+        .where(table.c.id == job_id, job_holds_slot)
+        .values(slot=False)
+        .returning(table.c.tenant)
+    )
+    return connection.execute(query).scalar()
+
+
+def request_cancel(connection: Connection, job_id: str) -> None:
+    running = (table.c.id == job_id) & (table.c.state == JobState.RUNNING)
+    connection.execute(sa.update(table).where(running).values(cancel_requested=True))
+
+
+def to_cancel(connection: Connection) -> set[str]:
+    """Ids of all running jobs that somebody asked to cancel: one query for all watchers."""
+    return set(connection.execute(sa.select(table.c.id).where(job_to_cancel)).scalars())
+
+
+def finish(connection: Connection, job_id: str, clip: Clip) -> bool:
+    """Record the result, once."""
+    return _end(connection, job_id, state=JobState.DONE, progress=1.0, clip=clip.to_json())
+
+
+def fail(connection: Connection, job_id: str, error: CutsceneError) -> bool:
+    """Record why a job failed or was cancelled, once."""
+    state = JobState.CANCELLED if error.code == "CANCELLED" else JobState.FAILED
+    return _end(connection, job_id, state=state, error_code=error.code, error=str(error), detail=error.detail)
+
+
+def _end(connection: Connection, job_id: str, **values: Any) -> bool:
+    unfinished = (table.c.id == job_id) & table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
+    query = sa.update(table).where(unfinished).values(finished_at=clock(), **values)
+    return connection.execute(query).rowcount == 1
+
+
+def requeue(connection: Connection, job_id: str) -> None:
+    """Put a failed or cancelled job back into the queue."""
+    query = (
+        sa.update(table)
+        .where(table.c.id == job_id)
+        .values(
+            state=JobState.QUEUED,
+            stage=Stage.QUEUED,
+            progress=0.0,
+            cancel_requested=False,
+            error_code=None,
+            error=None,
+            detail=None,
+            finished_at=None,
+        )
+    )
+    connection.execute(query)
+
+
+def unfinished(connection: Connection) -> list[tuple[str, int]]:
+    """Id and hand-over number of all jobs that were let in and have not ended."""
+    query = sa.select(table.c.id, table.c.handover).where(job_running).order_by(table.c.sequence)
+    return [(row.id, row.handover) for row in connection.execute(query)]
+
+
+def waiting_or_running(connection: Connection) -> list[str]:
+    """Ids of all jobs that have not ended, oldest first."""
+    query = sa.select(table.c.id).where(job_running | job_queued).order_by(table.c.sequence)
+    return list(connection.execute(query).scalars())
+
+
+def head(connection: Connection, tenant: str, providers: Collection[str]) -> Row[Any] | None:
+    """The tenant's next job for one of the providers: lowest priority number, then oldest."""
+    query = (
+        sa.select(table)
+        .where(job_queued, table.c.tenant == tenant, table.c.provider.in_(providers))
+        .order_by(table.c.priority, table.c.sequence)
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def slots_taken(connection: Connection) -> dict[str, int]:
+    """How many slots are taken at each provider."""
+    query = sa.select(table.c.provider, sa.func.count()).where(job_holds_slot).group_by(table.c.provider)
+    return dict(connection.execute(query).tuples().all())
+
+
+def to_job(row: Row[Any], credits_used: Credits | None) -> Job:
+    return Job(
+        id=row.id,
+        tenant=row.tenant,
+        run=row.run,
+        request=VideoRequest.from_json(row.request),
+        provider=row.provider,
+        model=row.model,
+        state=JobState(row.state),
+        stage=Stage(row.stage),
+        progress=row.progress,
+        priority=row.priority,
+        cancel_requested=row.cancel_requested,
+        credits_used=credits_used,
+        clip=None if row.clip is None else Clip(**row.clip),
+        error_code=row.error_code,
+        error=row.error,
+        detail=row.detail,
+        created_at=_moment(row.created_at),
+        finished_at=None if row.finished_at is None else _moment(row.finished_at),
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

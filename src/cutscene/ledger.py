@@ -1,0 +1,189 @@
+"""The ledger: append-only entries, at most one of each kind for a segment.
+
+    hold      what a segment may cost, before anything is sent
+    settle    what it did cost
+    release   what is given back: hold minus settle
+
+Amounts are integers of a thousandth of a credit; balances are sums. An entry's basis
+says where its figure comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from cutscene.database import clock, insert_new, is_postgres
+from cutscene.database import ledger as table
+from cutscene.domain import Credits
+
+__all__ = [
+    "Account",
+    "Basis",
+    "Grouping",
+    "Usage",
+    "close",
+    "hold",
+    "hold_again",
+    "open_amount",
+    "spent",
+    "usage",
+]
+
+
+class Basis(StrEnum):
+    """Where a figure comes from."""
+
+    ESTIMATE = "estimate"
+    """Computed by us from the model's price."""
+    REPORTED = "reported"
+    """Said by the provider."""
+    ASSUMED = "assumed"
+    """Perhaps paid, and nobody says: counted as paid."""
+
+
+class Grouping(StrEnum):
+    """By what usage is summed up."""
+
+    TENANT = "tenant"
+    DAY = "day"
+    PROVIDER = "provider"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who a segment's credits concern, and what one is worth."""
+
+    tenant: str
+    job_id: str
+    provider: str
+    model: str
+    usd_per_credit: str
+    """A decimal number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one group of ledger entries adds up to."""
+
+    name: str
+    jobs: int
+    segments: int
+    credits: Credits
+    """Settled."""
+    held: Credits
+    """Set aside and not yet settled."""
+    usd: Decimal
+    """Of what is settled."""
+
+
+def hold(connection: Connection, segment_id: str, amount: Credits, account: Account) -> None:
+    """Set the upper bound of a segment's cost aside."""
+    insert_new(
+        connection,
+        table,
+        segment_id=segment_id,
+        kind="hold",
+        milli_credits=amount.milli,
+        micro_usd_per_credit=int(Decimal(account.usd_per_credit) * 1_000_000),
+        basis=Basis.ESTIMATE,
+        tenant=account.tenant,
+        job_id=account.job_id,
+        provider=account.provider,
+        model=account.model,
+        at=clock(),
+    )
+
+
+def hold_again(connection: Connection, segment_id: str, *, like: str) -> None:
+    """Set as much aside as was for the segment ``like``."""
+    _enter_like(connection, like, segment_id=segment_id, kind="hold", basis=Basis.ESTIMATE)
+
+
+def close(connection: Connection, segment_id: str, charged: Credits, basis: Basis) -> None:
+    """Settle what was charged and release the rest; a second time changes nothing."""
+    rest = open_amount(connection, segment_id) - charged
+    if _enter_like(connection, segment_id, kind="settle", milli_credits=charged.milli, basis=basis):
+        _enter_like(connection, segment_id, kind="release", milli_credits=rest.milli, basis=basis)
+
+
+def open_amount(connection: Connection, segment_id: str) -> Credits:
+    """What is held for a segment and not yet settled."""
+    mine = table.c.segment_id == segment_id
+    if _sum(connection, mine, "settle") is not None:
+        return Credits()
+    return _sum(connection, mine, "hold") or Credits()
+
+
+def spent(connection: Connection, job_id: str) -> Credits | None:
+    """What a job's settled segments cost together; None while none is settled."""
+    return _sum(connection, table.c.job_id == job_id, "settle")
+
+
+def usage(connection: Connection, by: Grouping, *, tenant: str | None, since: float | None) -> list[Usage]:
+    """Sums per group, of one tenant or of all, ``since`` so many seconds after 1970."""
+    group = _group(connection, by)
+    query = sa.select(
+        group,
+        sa.func.count(table.c.job_id.distinct()),
+        sa.func.count(table.c.segment_id.distinct()),
+        _sum_where(table.c.kind == "settle", table.c.milli_credits),
+        _sum_where(table.c.kind == "hold", table.c.milli_credits)
+        - _sum_where(table.c.kind != "hold", table.c.milli_credits),
+        _sum_where(table.c.kind == "settle", table.c.milli_credits * table.c.micro_usd_per_credit),
+    )
+    if tenant is not None:
+        query = query.where(table.c.tenant == tenant)
+    if since is not None:
+        query = query.where(table.c.at >= since)
+    rows = connection.execute(query.group_by(group).order_by(group))
+    return [
+        Usage(
+            name=name,
+            jobs=jobs,
+            segments=segments,
+            credits=Credits(int(settled)),
+            held=Credits(int(held)),
+            usd=Decimal(int(nano_usd)) / 1_000_000_000,
+        )
+        for name, jobs, segments, settled, held, nano_usd in rows
+    ]
+
+
+def _sum_where(condition: sa.ColumnElement[bool], column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, column), else_=0))
+
+
+def _group(connection: Connection, by: Grouping) -> sa.ColumnElement[str]:
+    match by:
+        case Grouping.TENANT:
+            return table.c.tenant
+        case Grouping.PROVIDER:
+            return table.c.provider
+        case Grouping.MODEL:
+            return table.c.model
+        case Grouping.DAY if is_postgres(connection):
+            utc = sa.func.timezone(sa.literal_column("'UTC'"), sa.func.to_timestamp(table.c.at))
+            return sa.func.to_char(utc, sa.literal_column("'YYYY-MM-DD'"))
+        case Grouping.DAY:
+            return sa.func.date(table.c.at, sa.literal_column("'unixepoch'"))
+
+
+def _enter_like(connection: Connection, held_segment: str, **changed: Any) -> bool:
+    """A further entry that differs from a segment's hold only in ``changed``."""
+    query = sa.select(table).where(table.c.segment_id == held_segment, table.c.kind == "hold")
+    entry = {**connection.execute(query).mappings().one(), "at": clock(), **changed}
+    del entry["entry"]
+    return insert_new(connection, table, **entry)
+
+
+def _sum(connection: Connection, where: sa.ColumnElement[bool], kind: str) -> Credits | None:
+    query = sa.select(sa.func.sum(table.c.milli_credits)).where(where, table.c.kind == kind)
+    total = connection.execute(query).scalar()
+    return None if total is None else Credits(int(total))

@@ -1,0 +1,8 @@
+"""Alembic's entry: it runs on the connection, and in the transaction, that `upgrade` opened."""
+
+from alembic import context
+
+from cutscene.database import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+context.run_migrations()

@@ -1,0 +1,93 @@
+"""The thin face that game platforms expect of any provider: one call in, one answer out.
+
+It keeps nothing and accounts for nothing. Whoever needs that uses the studio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from cutscene.domain import Credits, VideoRequest
+from cutscene.errors import GenerationTimeoutError, ProviderError, SubmissionUnknownError
+from cutscene.media import picture
+from cutscene.providers import Done, Failed, Model, NotSubmitted, Pending, Provider, SubmissionUnknown
+
+__all__ = ["generate_video", "short_form"]
+
+
+async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Submit, wait, answer ``{uri, metadata}``; never submits twice.
+
+    ``params`` are the fields of `VideoRequest`. The metadata is what the provider declares
+    (nothing is downloaded here): provider_id, model, duration_sec, resolution, fps, format,
+    cost_usd, raw_response. Raises a `CutsceneError`.
+    """
+    request = VideoRequest.from_json(params)
+    model = provider.check(request)
+    try:
+        submitted = await provider.submit(await asyncio.to_thread(_with_picture, request))
+    except NotSubmitted as refusal:
+        raise refusal.error from refusal
+    except SubmissionUnknown as lost:
+        raise SubmissionUnknownError(f"The answer of {provider.id} was lost: it may be paid for.") from lost
+    done = await _wait(provider, submitted.task_id)
+    if not done.urls:
+        raise ProviderError(f"{provider.id} finished without footage.")
+    charged = done.credits if done.credits is not None else provider.estimate(request)
+    return {"uri": done.urls[0], "metadata": _metadata(provider, model, request, charged, done)}
+
+
+def short_form(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The same success as ``{video_url, duration_ms, credits_used}``."""
+    metadata = answer["metadata"]
+    return {
+        "video_url": answer["uri"],
+        "duration_ms": round(metadata["duration_sec"] * 1000),
+        "credits_used": metadata["credits_used"],
+    }
+
+
+async def _wait(provider: Provider, task_id: str) -> Done:
+    pace = provider.capabilities()
+    try:
+        async with asyncio.timeout(pace.timeout):
+            while True:
+                match await provider.poll(task_id):
+                    case Done() as done:
+                        return done
+                    case Failed(error=error):
+                        raise error
+                    case Pending():
+                        await asyncio.sleep(pace.poll_interval)
+    except TimeoutError:
+        await provider.cancel(task_id)
+        raise GenerationTimeoutError(f"Not done after {pace.timeout:g} s: it was stopped.") from None
+
+
+def _with_picture(request: VideoRequest) -> VideoRequest:
+    if request.image is None:
+        return request
+    still = picture.crop_to(picture.read_picture(request.image), *request.aspect.size)
+    return replace(request, image=still.data_uri)
+
+
+def _metadata(
+    provider: Provider, model: Model, request: VideoRequest, charged: Credits, done: Done
+) -> dict[str, Any]:
+    width, height = model.sizes[request.aspect]
+    usd = charged.amount * Decimal(provider.capabilities().usd_per_credit)
+    return {
+        "provider_id": provider.id,
+        "model": model.id,
+        "duration_sec": request.duration,
+        "resolution": f"{width}x{height}",
+        "fps": model.fps,
+        "format": "mp4",
+        "credits_used": float(charged.amount),
+        "cost_usd": float(usd),
+        "raw_response": dict(done.raw),
+    }

@@ -1,0 +1,115 @@
+"""The environment, read once, checked, and passed in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from cutscene.errors import InputValidationError
+
+__all__ = ["Settings"]
+
+
+def _default_home() -> Path:
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "cutscene"
+
+
+class Settings(BaseSettings):
+    """What can be set, with its default. `Settings.load` explains what is wrong in one sentence."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUTSCENE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    home: Path = Field(default_factory=_default_home)
+    """Folder of everything that is kept on this machine."""
+    database_url: str = ""
+    """SQLite in ``home`` unless set; ``postgresql://user@host/name`` for many workers."""
+    storage_url: str = ""
+    """Where clips stay for good; ``file://`` below ``home`` unless set."""
+    provider: str = "local"
+    """Who makes a clip when a request names nobody."""
+    unknown_submit: Literal["hold", "resubmit"] = "hold"
+    """After a lost answer to a paid call: stop and ask, or pay again."""
+    allow_private_urls: bool = False
+    """Let downloads reach addresses that are not public (tests, a provider in the house)."""
+    max_concurrent: int = Field(
+        1, ge=1, le=1000, validation_alias=AliasChoices("max_concurrent", "RUNWAY_MAX_CONCURRENT")
+    )
+    """Generations that one tenant may have under way at once."""
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        if not url:
+            return url
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise ValueError("it is not a database URL, as postgresql://user@host/name is") from None
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ValueError("only sqlite:/// and postgresql:// databases are supported")
+        if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+            raise ValueError("a database in memory would lose every job: name a file")
+        return url
+
+    @property
+    def database(self) -> str:
+        """The database URL with its default filled in."""
+        return self.database_url or f"sqlite:///{self.home / 'cutscene.db'}"
+
+    @property
+    def storage(self) -> str:
+        """The storage URL with its default filled in."""
+        return self.storage_url or (self.home / "store").as_uri()
+
+    @property
+    def scratch(self) -> Path:
+        """Footage on its way from a provider to the store."""
+        return self.home / "scratch"
+
+    @property
+    def local_tasks(self) -> Path:
+        """Where the local provider keeps its tasks."""
+        return self.home / "local"
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """From the environment and ``.env``; raises `InputValidationError` naming the variable."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputValidationError(f"{_variable(first['loc'])}: {_reason(first)}.") from None
+
+
+_PREFIX: Final = "CUTSCENE_"
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else "settings"
+    if name == "max_concurrent":
+        return "RUNWAY_MAX_CONCURRENT"
+    return name if name.isupper() else _PREFIX + name.upper()
+
+
+def _reason(error: Any) -> str:
+    reason = str(error["msg"]).removeprefix("Value error, ")
+    return reason[:1].lower() + reason[1:]

@@ -1,0 +1,282 @@
+"""The one door: what a tenant can do. CLI, service and skills all go through it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sqlalchemy import Row
+
+from cutscene import engine, fetch, jobs, ledger, limits, storage, transitions
+from cutscene.database import Database, open_database
+from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
+from cutscene.engine import Engine
+from cutscene.errors import NotFoundError, WorkerConflictError, from_code
+from cutscene.ledger import Account, Grouping, Usage
+from cutscene.media import picture
+from cutscene.pipeline import Pipeline
+from cutscene.poller import Poller
+from cutscene.providers import Providers
+from cutscene.settings import Settings
+
+__all__ = ["Studio", "Work", "open_studio"]
+
+Work = Literal["yes", "no", "if needed"]
+"""Whether a process is a worker too: it does jobs, or does not, or only while nobody else does."""
+
+
+class Studio:
+    """What a tenant can do, tenant first, always. Made by `open_studio`."""
+
+    WATCH_EVERY: Final = 0.15
+    """Seconds between two looks at a job that somebody waits for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        providers: Providers,
+        store: storage.Store,
+        worker: Worker,
+    ) -> None:
+        self.settings = settings
+        self._database = database
+        self._providers = providers
+        self._store = store
+        self._worker = worker
+
+    async def submit(
+        self,
+        tenant: str,
+        request: VideoRequest,
+        *,
+        provider: str | None = None,
+        run: str = "default",
+        priority: int = 0,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Record a job, with its hold, and let it wait for its turn.
+
+        The same idempotency key with the same request is the same job; with another
+        request, `ConflictError`. Lower ``priority`` numbers go first. Raises
+        `InputValidationError` for what can never succeed.
+        """
+        check_tenant(tenant)
+        check_tenant(run, "run")
+        request = await self._keep_picture(tenant, run, request)
+        chosen = await self._providers.get("video", provider)
+        model = chosen.check(request)
+        job = jobs.NewJob(
+            id=f"job_{secrets.token_hex(8)}",
+            tenant=tenant,
+            run=run,
+            idempotency_key=idempotency_key,
+            request=request,
+            provider=chosen.id,
+            model=model.id,
+            priority=priority,
+        )
+        account = Account(
+            tenant=tenant,
+            job_id=job.id,
+            provider=chosen.id,
+            model=model.id,
+            usd_per_credit=chosen.capabilities().usd_per_credit,
+        )
+        row = await self._database.write(
+            transitions.submit, job, chosen.estimate(request), account, self.settings.max_concurrent
+        )
+        self._worker.wake()
+        return await self._job(row)
+
+    async def get(self, tenant: str, job_id: str) -> Job:
+        return await self._job(await self._database.read(jobs.get, tenant, job_id))
+
+    async def list(
+        self, tenant: str, *, states: Sequence[JobState] = (), limit: int = 50, before: int | None = None
+    ) -> Sequence[Job]:
+        """The tenant's jobs, newest first."""
+        rows = await self._database.read(jobs.page, tenant, states=states, limit=limit, before=before)
+        return [await self._job(row) for row in rows]
+
+    async def watch(self, tenant: str, job_id: str) -> AsyncIterator[Job]:
+        """The job now, and again whenever something about it changed, until it has ended."""
+        seen = None
+        while True:
+            await self._worker.ensure()
+            job = await self.get(tenant, job_id)
+            if job != seen:
+                yield job
+                seen = job
+            if job.state.final:
+                return
+            await asyncio.sleep(self.WATCH_EVERY)
+
+    async def wait(
+        self,
+        tenant: str,
+        job_id: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- the job goes on; only the waiting ends
+        on_progress: Callable[[Job], None] | None = None,
+    ) -> Clip:
+        """The job's clip; raises the error it ended with. Seconds; `TimeoutError` leaves it running."""
+        async with asyncio.timeout(timeout):
+            async for job in self.watch(tenant, job_id):
+                if on_progress is not None:
+                    on_progress(job)
+        if job.clip is None:
+            raise from_code(job.error_code or "", job.error or "The job failed.", job.detail)
+        return job.clip
+
+    async def cancel(self, tenant: str, job_id: str) -> Job:
+        """Stop a job: at once if it waits, soon if it runs. Lets go of a lost submission."""
+        await self._database.write(transitions.cancel, tenant, job_id)
+        self._worker.wake()
+        return await self.get(tenant, job_id)
+
+    async def retry(self, tenant: str, job_id: str) -> Job:
+        """Queue a failed or cancelled job again, paying only for what is missing."""
+        await self._database.write(transitions.retry, tenant, job_id, self.settings.max_concurrent)
+        self._worker.wake()
+        return await self.get(tenant, job_id)
+
+    async def usage(
+        self, by: Grouping, *, tenant: str | None = None, since: float | None = None
+    ) -> Sequence[Usage]:
+        """What was spent and what is held, of one tenant or of all; seconds since 1970."""
+        return await self._database.read(ledger.usage, by, tenant=tenant, since=since)
+
+    async def save(self, tenant: str, job_id: str, path: Path) -> Clip:
+        """Copy the job's clip to a file, all of it or nothing."""
+        job = await self.get(tenant, job_id)
+        if job.clip is None:
+            raise NotFoundError(f"Job {job_id} has no clip: it is {job.state}.")
+        await storage.copy_to(self._store, job.clip.key, path)
+        return job.clip
+
+    async def pauses(self) -> Sequence[limits.Pause]:
+        """Providers that nothing is submitted to for now."""
+        return await self._database.read(limits.pauses)
+
+    @property
+    def continued(self) -> Sequence[str]:
+        """Jobs that earlier processes left unfinished and this one took up."""
+        return self._worker.continued
+
+    async def worker_lives(self) -> bool:
+        """Whether this or another process is doing jobs."""
+        return self._worker.is_on or await self._database.read(engine.worker_lives)
+
+    async def is_idle(self) -> bool:
+        """Whether no job of anybody waits or runs."""
+        return not await self._database.read(jobs.waiting_or_running)
+
+    async def _keep_picture(self, tenant: str, run: str, request: VideoRequest) -> VideoRequest:
+        """Take a caller's picture in: checked, upright, cropped, and kept under a key of ours."""
+        if request.image is None:
+            return request
+        data = await asyncio.to_thread(picture.read_picture, request.image)
+        width, height = request.aspect.size
+        cropped = await asyncio.to_thread(picture.crop_to, data, width, height)
+        suffix = "." + cropped.media_type.removeprefix("image/")
+        key = storage.picture_key(tenant, run, hashlib.sha256(cropped.data).hexdigest(), suffix)
+        await storage.put_bytes(self._store, key, cropped.data, cropped.media_type)
+        return replace(request, image=key)
+
+    async def _job(self, row: Row[Any]) -> Job:
+        return jobs.to_job(row, await self._database.read(ledger.spent, row.id))
+
+
+class Worker:
+    """The share of this process in the work, started when it is needed."""
+
+    ENSURE_EVERY: Final = 2.0
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        providers: Providers,
+        store: storage.Store,
+        work: Work,
+    ) -> None:
+        self.continued: list[str] = []
+        self._settings = settings
+        self._database = database
+        self._providers = providers
+        self._store = store
+        self._work = work
+        self._awake = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._checked = 0.0
+        self.is_on = False
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    async def ensure(self) -> None:
+        """Become the worker where that is wanted and nobody else is."""
+        now = asyncio.get_running_loop().time()
+        if self.is_on or self._work == "no" or (self._checked and now - self._checked < self.ENSURE_EVERY):
+            return
+        self._checked = now
+        async with self._starting:
+            if self.is_on or (self._work == "if needed" and await self._database.read(engine.worker_lives)):
+                return
+            try:
+                await self._start()
+            except WorkerConflictError:
+                if self._work == "yes":
+                    raise
+
+    async def _start(self) -> None:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(
+                fetch.open_session(allow_private=self._settings.allow_private_urls)
+            )
+            poller = await stack.enter_async_context(Poller(self._database))
+            carrier = Pipeline(
+                self._settings, self._database, self._providers, self._store, session, poller, self.wake
+            )
+            concurrency = await self._providers.concurrency()
+            max_active = self._settings.max_concurrent
+            running = Engine(self._database, carrier, concurrency, max_active, self._awake)
+            await stack.enter_async_context(running)
+            self.continued = running.continued
+            self._stack = stack.pop_all()
+            self.is_on = True
+
+    async def stop(self) -> None:
+        self.is_on = False
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def open_studio(
+    settings: Settings | None = None, *, work: Work = "if needed", providers: Providers | None = None
+) -> AsyncIterator[Studio]:
+    """A studio on the configured database and store, closed when the block ends.
+
+    Raises a `CutsceneError` that says what to do where something cannot be opened;
+    `WorkerConflictError` where ``work`` is "yes" and the home has its worker already.
+    """
+    settings = settings or Settings.load()
+    async with AsyncExitStack() as stack:
+        database = await asyncio.to_thread(open_database, settings.database)
+        stack.push_async_callback(database.close)
+        store = await asyncio.to_thread(storage.open_store, settings.storage)
+        stack.push_async_callback(store.close)
+        if providers is None:
+            providers = await stack.enter_async_context(Providers(settings))
+        worker = Worker(settings, database, providers, store, work)
+        stack.push_async_callback(worker.stop)
+        await worker.ensure()
+        yield Studio(settings, database, providers, store, worker)

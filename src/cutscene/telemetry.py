@@ -1,0 +1,48 @@
+"""Where log lines go. Nothing is ever logged to standard output: scripts read that."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import structlog
+
+from cutscene.errors import StorageError
+
+__all__ = ["log_to_file", "log_to_stderr"]
+
+
+def log_to_file(path: Path) -> None:
+    """For commands that draw on the terminal; raises `StorageError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"The folder {path.parent} cannot be written ({error.strerror}): "
+            "point CUTSCENE_HOME at one that can."
+        ) from error
+    _configure(stream, structlog.processors.JSONRenderer(), logging.DEBUG)
+
+
+def log_to_stderr() -> None:
+    """For workers and services, which have nothing else to say there."""
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    _configure(sys.stderr, renderer, logging.INFO)
+
+
+def _configure(stream: TextIO, renderer: structlog.types.Processor, level: int) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from cutscene.media.conform import conform
+from cutscene.media.probe import Facts, UnplayableVideo, decode, probe, to_bgr
+
+WIDTH, HEIGHT, FRAMES = 160, 90, 24
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "finished.mp4"
+
+
+def counted(count: int) -> list[Any]:
+    """Frames that carry their number as eight black or white bars."""
+    bars = [np.unpackbits(np.array([index], np.uint8)) * np.uint8(255) for index in range(count)]
+    return [np.tile(bar.repeat(WIDTH // 8)[None, :, None], (HEIGHT, 1, 3)) for bar in bars]
+
+
+def numbers(path: Path) -> list[int]:
+    bars = (to_bgr(frame)[:, :, 1].reshape(HEIGHT, 8, -1).mean((0, 2)) > 128 for frame in decode(path))
+    return [int(np.packbits(bar)[0]) for bar in bars]
+
+
+def conformed(source: Path, target: Path, **changes: int) -> tuple[bool, Facts]:
+    wanted: dict[str, Any] = {"width": WIDTH, "height": HEIGHT, "frames": FRAMES} | changes
+    encoded = conform(source, target, **wanted)
+    facts = probe(target)
+    assert (facts.width, facts.height, facts.frames) == (wanted["width"], wanted["height"], wanted["frames"])
+    assert (facts.codec, facts.pix_fmt, facts.fps) == ("h264", "yuv420p", wanted.get("fps", 24))
+    assert facts.constant_rate
+    assert facts.faststart
+    assert not facts.has_audio
+    return encoded, facts
+
+
+def test_what_is_exact_already_is_copied(pan: Any, write_clip: Any, target: Path) -> None:
+    source = write_clip(pan(FRAMES, 2))
+    encoded, _ = conformed(source, target)
+    assert not encoded
+    assert target.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "odd", [{"audio": True}, {"movflags": ""}, {"audio": True, "movflags": "", "preset": "veryfast"}]
+)
+def test_sound_and_order_are_mended_without_encoding(
+    pan: Any, write_clip: Any, target: Path, odd: dict[str, Any]
+) -> None:
+    source = write_clip(pan(FRAMES, 2), **odd)
+    encoded, _ = conformed(source, target)
+    assert not encoded
+    for before, after in zip(decode(source), decode(target), strict=True):
+        assert np.array_equal(before.to_ndarray(), after.to_ndarray())
+
+
+def test_known_facts_are_not_measured_again(pan: Any, write_clip: Any, target: Path) -> None:
+    source = write_clip(pan(FRAMES, 2))
+    assert not conform(source, target, width=WIDTH, height=HEIGHT, frames=FRAMES, facts=probe(source))
+
+
+def test_a_longer_clip_is_cut_at_its_end(write_clip: Any, target: Path) -> None:
+    assert conformed(write_clip(counted(40)), target)[0]
+    assert numbers(target) == list(range(FRAMES))
+
+
+@pytest.mark.parametrize("delivered", [20, 22, 23])
+def test_a_few_missing_frames_are_spread_over_the_clip(write_clip: Any, target: Path, delivered: int) -> None:
+    assert conformed(write_clip(counted(delivered)), target)[0]
+    shown = numbers(target)
+    assert (shown[0], shown[-1]) == (0, delivered - 1)
+    assert set(np.diff(shown)) == {0, 1}
+    assert max(shown.count(number) for number in shown) == 2
+
+
+def test_a_far_too_short_clip_is_refused(write_clip: Any, target: Path) -> None:
+    with pytest.raises(UnplayableVideo, match=r"lasts 0\.5 seconds, 1\.0 were asked for"):
+        conform(write_clip(counted(12)), target, width=WIDTH, height=HEIGHT, frames=FRAMES)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("rate", [25, 30, Fraction(30000, 1001), 48, 60])
+def test_another_rate_is_retimed(write_clip: Any, target: Path, rate: Any) -> None:
+    source = write_clip(counted(round(rate * FRAMES / 24)), rate=rate)
+    assert conformed(source, target)[0]
+    for index, shown in enumerate(numbers(target)):
+        middle = (index + 0.5) / 24 * float(rate)
+        assert shown <= middle <= shown + 1
+
+
+def test_wavering_timestamps_are_straightened(write_clip: Any, target: Path) -> None:
+    times = [10 * index + (3 if index % 3 == 1 else 0) for index in range(FRAMES)]
+    assert conformed(write_clip(counted(FRAMES), times=times), target)[0]
+    assert numbers(target) == list(range(FRAMES))
+
+
+def test_a_gap_is_filled_with_the_picture_before_it(write_clip: Any, target: Path) -> None:
+    times = [10 * (index if index < 6 else index + 4) for index in range(20)]
+    conformed(write_clip(counted(20), times=times), target)
+    assert numbers(target) == [*range(5), *[5] * 5, *range(6, 20)]
+
+
+def test_another_output_rate(write_clip: Any, target: Path) -> None:
+    assert conformed(write_clip(counted(24)), target, fps=30, frames=30)[1].duration_ms == 1000
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(160, 96), (200, 90), (320, 192), (80, 80), (96, 160), (159, 95)]
+)
+def test_any_size_is_cropped_around_its_centre_and_never_squeezed(
+    write_clip: Any, target: Path, width: int, height: int
+) -> None:
+    """A circle in the middle stays a circle in the middle."""
+    even = (width - width % 2, height - height % 2)
+    picture = np.zeros((even[1], even[0], 3), np.uint8)
+    radius = min(even) // 5
+    cv2.circle(picture, (even[0] // 2, even[1] // 2), radius, (255, 255, 255), -1, cv2.LINE_AA)
+    conformed(write_clip([picture] * FRAMES, rate=24), target, frames=FRAMES)
+    rows, columns = np.nonzero(to_bgr(next(decode(target)))[:, :, 1] > 128)
+    round_width, round_height = np.ptp(columns) + 1, np.ptp(rows) + 1
+    expected = 2 * radius * max(WIDTH / even[0], HEIGHT / even[1])
+    assert round_width == pytest.approx(expected, abs=3)
+    assert round_height == pytest.approx(expected, abs=3)
+    assert (columns.mean(), rows.mean()) == pytest.approx((WIDTH / 2, HEIGHT / 2), abs=1.5)
+
+
+def test_colours_survive(write_clip: Any, target: Path) -> None:
+    red = np.full((96, 160, 3), (30, 60, 200), np.uint8)
+    conformed(write_clip([red] * FRAMES), target)
+    frame = next(decode(target))
+    assert (frame.colorspace, frame.color_range) == (1, 1)
+    assert to_bgr(frame).mean((0, 1)) == pytest.approx((30, 60, 200), abs=4)
+
+
+def test_hevc_becomes_h264(pan: Any, write_clip: Any, target: Path) -> None:
+    options = {"x265-params": "log-level=none"}
+    assert conformed(write_clip(pan(FRAMES, 2), codec="libx265", **options), target)[0]
