@@ -184,7 +184,8 @@ def is_postgres(connection: Connection) -> bool:
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     """Insert unless a unique column says that the row is there already; says whether it did."""
     insert = postgresql.insert if is_postgres(connection) else sqlite.insert
-    return connection.execute(insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    query = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    return connection.execute(query).first() is not None
 
 
 class Database:

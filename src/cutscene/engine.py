@@ -185,8 +185,8 @@ class Engine:
             self._awake.clear()
             try:
                 admitted = await self._admit()
-            except CutsceneError as error:
-                _log.warning("gate_stuck", reason=str(error))
+            except Exception as error:  # noqa: BLE001 -- the same
+                _log.warning("gate_stuck", reason=repr(error))
                 admitted = 0
             if not admitted:
                 with suppress(TimeoutError):

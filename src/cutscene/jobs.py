@@ -198,7 +198,7 @@ def head(connection: Connection, tenant: str, providers: Collection[str]) -> Row
 def slots_taken(connection: Connection) -> dict[str, int]:
     """How many slots are taken at each provider."""
     query = sa.select(table.c.provider, sa.func.count()).where(job_holds_slot).group_by(table.c.provider)
-    return dict(connection.execute(query).tuples().all())
+    return dict(iter(connection.execute(query)))
 
 
 def to_job(row: Row[Any], credits_used: Credits | None) -> Job:

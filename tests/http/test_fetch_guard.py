@@ -1,5 +1,7 @@
 """Where a link from outside may not lead: addresses in all spellings, redirects, files of this machine."""
 
+# ruff: noqa: ASYNC240 - a test may block its loop for a moment
+
 from __future__ import annotations
 
 import os
@@ -156,7 +158,7 @@ async def test_a_name_that_resolves_to_private_addresses_is_blocked(
 ) -> None:
     async with open_session() as session:
         answer_names_with(session, addresses)
-        with pytest.raises(BlockedAddress, match="harmless.example, whose address is not public"):
+        with pytest.raises(BlockedAddress, match=r"harmless\.example, whose address is not public"):
             await fetch(f"{scheme}://harmless.example/x", tmp_path / "x", session=session, limits=QUICK)
     assert server.hits == 0
 
@@ -329,7 +331,8 @@ async def test_a_file_elsewhere_is_refused(
         "file:///etc/passwd", "file:/etc/passwd", "FILE:///etc/passwd", secret.as_uri(),
         (root / "outside.mp4").as_uri(), (root / "folder" / "x.mp4").as_uri(), (root / "pipe.mp4").as_uri(),
         f"file://{root}/../tasks-secret/x.mp4", f"file://{root}/%2e%2e/tasks-secret/x.mp4", root.as_uri(),
-        f"file://host{root}/one/clip%201.mp4", f"file://{root}/one/clip%201.mp4?x", f"file://{root}/%00", "file:",
+        f"file://host{root}/one/clip%201.mp4", f"file://{root}/one/clip%201.mp4?x", f"file://{root}/%00",
+        "file:",
     ]  # fmt: skip
     for link in links:
         with pytest.raises(FetchError):

@@ -54,7 +54,8 @@ def pan(texture: Texture) -> Any:
     """``pan(count, step, width=..., height=...)``: BGR frames of a camera that travels sideways."""
 
     def frames(count: int, step: int, *, width: int = 160, height: int = 90) -> list[Frame]:
-        return [np.roll(texture(width, height), -step * index, axis=1) for index in range(count)]
+        view = texture(width, height)
+        return [np.roll(view, -step * index, axis=1) for index in range(count)]
 
     return frames
 

@@ -64,7 +64,9 @@ def test_sound_and_order_are_mended_without_encoding(
 
 def test_known_facts_are_not_measured_again(pan: Any, write_clip: Any, target: Path) -> None:
     source = write_clip(pan(FRAMES, 2))
-    assert not conform(source, target, width=WIDTH, height=HEIGHT, frames=FRAMES, facts=probe(source))
+    facts = probe(source)
+    source.write_bytes(b"never looked at")
+    assert not conform(source, target, width=WIDTH, height=HEIGHT, frames=FRAMES, facts=facts)
 
 
 def test_a_longer_clip_is_cut_at_its_end(write_clip: Any, target: Path) -> None:
@@ -94,6 +96,10 @@ def test_another_rate_is_retimed(write_clip: Any, target: Path, rate: Any) -> No
     for index, shown in enumerate(numbers(target)):
         middle = (index + 0.5) / 24 * float(rate)
         assert shown <= middle <= shown + 1
+
+
+def test_the_right_number_at_the_wrong_rate_is_encoded(write_clip: Any, target: Path) -> None:
+    assert conformed(write_clip(counted(FRAMES), rate=25), target)[0]
 
 
 def test_wavering_timestamps_are_straightened(write_clip: Any, target: Path) -> None:

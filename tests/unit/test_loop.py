@@ -48,6 +48,20 @@ def test_going_back_the_way_one_came_is_a_turn(pan: Any) -> None:
     assert not verdict.seamless
 
 
+def test_the_worst_figure_makes_the_score(pan: Any) -> None:
+    frames = pan(40, 4)
+    fading = [
+        (frame * (0.4 + 0.015 * index)).astype(np.uint8) for index, frame in enumerate([frames[0]] * 40)
+    ]
+    worst = set()
+    for clip in (fading, frames[:39], [*frames, frames[0], frames[0]]):
+        verdict = seam(clip)
+        terms = (verdict.jump, verdict.turn**0.5, (1 + verdict.hitch) / 2)
+        assert verdict.score == pytest.approx(100 / max(1, *terms))
+        worst.add(terms.index(max(terms)))
+    assert worst == {0, 1, 2}
+
+
 def test_a_hard_cut_inside_does_not_excuse_or_accuse_the_seam(pan: Any) -> None:
     frames = pan(40, 4)
     elsewhere = [255 - frame for frame in frames]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from cutscene.errors import InputValidationError
 from cutscene.media.picture import MAX_BYTES, Picture, crop_to, from_data_uri, read_picture
@@ -200,6 +200,14 @@ def test_a_turned_camera_is_put_upright(photo: Image.Image) -> None:
     assert (picture.width, picture.height) == (480, 360)
     assert np.abs(pixels(picture).astype(int) - np.asarray(photo)).mean() < 4
     assert not Image.open(BytesIO(picture.data)).getexif()
+
+
+def test_nothing_but_the_picture_leaves() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    drawing = encoded(Image.new("RGB", (32, 32), "red"), icc_profile=profile)
+    picture = crop_to(drawing, 16, 16)
+    assert picture.media_type == "image/png"
+    assert not Image.open(BytesIO(picture.data)).info
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])

@@ -41,6 +41,16 @@ def test_black_white_and_blurred_frames_lose(pan: Any, write_clip: Any) -> None:
     assert np.abs(poster[:, :, ::-1].astype(int) - sharp).mean() < 8
 
 
+def test_neither_noise_nor_mere_contrast_wins(write_clip: Any) -> None:
+    blocks = np.random.default_rng(1).integers(0, 2, (9, 16, 1), np.uint8)
+    view = np.kron(blocks, np.full((10, 10, 3), 120, np.uint8)) + np.uint8(60)
+    noise = np.random.default_rng(1).integers(98, 158, view.shape, np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 255, 160, dtype=np.uint8)[None, :, None], view.shape)
+    for rival in (noise, np.ascontiguousarray(ramp)):
+        poster = np.asarray(opened(draw_poster(write_clip([rival] * 12 + [view], crf="4"))))
+        assert np.abs(poster[:, :, ::-1].astype(int) - view).mean() < 8
+
+
 @pytest.mark.parametrize(("size", "expected"), [((320, 180), (160, 90)), ((180, 320), (90, 160))])
 def test_the_longer_side_is_bounded(
     pan: Any, write_clip: Any, size: tuple[int, int], expected: tuple[int, int]

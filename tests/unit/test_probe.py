@@ -7,8 +7,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -179,6 +181,102 @@ def test_endless_nesting_is_refused() -> None:
         nested = struct.pack(">I4s", len(nested) + 8, b"moov") + nested
     with pytest.raises(UnplayableVideo, match="levels"):
         check_boxes(BytesIO(struct.pack(">I4s", 8, b"ftyp") + nested))
+
+
+def in_index(clip: Path, kind: bytes, body: bytes) -> BytesIO:
+    """The clip with one more box at the end of its index, which stands before the media."""
+    data = clip.read_bytes()
+    start, end = data.index(b"moov"), data.index(b"free") - 4
+    index = data[start:end] + struct.pack(">I4s", len(body) + 8, kind) + body
+    return BytesIO(data[: start - 4] + struct.pack(">I", len(index) + 4) + index + data[end:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"cmov", bytes(8)),
+        (b"sidx", bytes(22) + b"\xff\xff"),
+        (b"sidx", b"\1" + bytes(29) + b"\xff\xff"),
+        (b"trun", struct.pack(">II", 0, 100_000)),
+        (b"trun", struct.pack(">II", 0xF01, 1000)),
+        (b"stsd", bytes(20) + b"stts" + bytes(20)),
+        (b"elst", struct.pack(">II", 0, 9)),
+        (b"stsz", struct.pack(">III", 0, 1, 50_000)),
+    ],
+)
+def test_what_cannot_be_trusted_in_an_index_is_refused(clip: Path, kind: bytes, body: bytes) -> None:
+    check_boxes(in_index(clip, b"free", body))
+    with pytest.raises(UnplayableVideo, match=kind.decode()):
+        check_boxes(in_index(clip, kind, body))
+    with pytest.raises(UnplayableVideo, match=kind.decode()):
+        check_boxes(in_index(clip, b"udta", struct.pack(">I4s", len(body) + 8, kind) + body))
+
+
+def test_tags_are_no_reason_to_refuse(clip: Path) -> None:
+    """A text may hold the name of a table, and QuickTime ends a list with four zero bytes."""
+    text = struct.pack(">I4s", 24, b"\xa9nam") + b"postcode stts 10"
+    for body in (text, text + bytes(4)):
+        assert check_boxes(in_index(clip, b"udta", body))
+
+
+def coded(width: int, height: int, start: int) -> list[Any]:
+    """Four pictures that carry their size with them."""
+    context = av.CodecContext.create("libx264", "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    context.time_base = Fraction(1, 24)
+    context.options = {"preset": "ultrafast", "x264-params": "repeat-headers=1"}
+    packets = []
+    for index in range(4):
+        frame = av.VideoFrame(width, height, "yuv420p")
+        frame.pts, frame.time_base = start + index, context.time_base
+        packets += context.encode(frame)
+    return packets + context.encode(None)
+
+
+def test_a_picture_size_that_changes_is_refused(tmp_path: Path) -> None:
+    """The header knows the first size alone."""
+    path = tmp_path / "growing.mp4"
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+        stream = output.add_stream("libx264", rate=24, options={"x264-params": "repeat-headers=1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for packet in coded(64, 48, 0) + coded(640, 480, 4):
+            packet.stream = stream
+            output.mux(packet)
+    assert "size changes" in refused(path)
+    assert "damaged" in refused(path, Limits(max_pixels=64 * 48))
+
+
+def test_cover_art_is_no_second_video(tmp_path: Path) -> None:
+    path = tmp_path / "cover.mp4"
+    with av.open(str(path), "w", format="mp4") as output:
+        video = output.add_stream("libx264", rate=24)
+        cover = output.add_stream("mjpeg", rate=1)
+        cover.disposition = Disposition.attached_pic
+        for stream, kind in ((cover, "yuvj420p"), (video, "yuv420p")):
+            stream.width, stream.height, stream.pix_fmt = 64, 48, kind
+        for stream in (cover, video):
+            frame = av.VideoFrame(64, 48, stream.pix_fmt or "")
+            frame.pts = 0
+            output.mux(stream.encode(frame) + stream.encode(None))
+    with av.open(str(path)) as container:
+        assert len(container.streams.video) == 2
+    assert probe(path).codec == "h264"
+
+
+def test_pictures_at_the_same_time_are_refused(clip: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    struct.pack_into(">I", data, data.index(b"stts") + 16, 0)
+    clip.write_bytes(data)
+    refused(clip)
+
+
+def test_a_damaged_picture_is_refused(clip: Path) -> None:
+    """Left to itself, the decoder paints over the damage."""
+    data = bytearray(clip.read_bytes())
+    middle = (data.index(b"mdat") + len(data)) // 2
+    data[middle : middle + 40] = bytes(range(100, 140))
+    clip.write_bytes(data)
+    refused(clip)
 
 
 @settings(

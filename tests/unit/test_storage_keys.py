@@ -34,7 +34,7 @@ def test_tenants_and_runs_cannot_leave_their_folder(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".hidden", "-flag", "a\n", "x" * 201])
 def test_segments_cannot_leave_their_folder(name: str) -> None:
-    with pytest.raises(InputValidationError, match="segment|key"):
+    with pytest.raises(InputValidationError, match=r"segment|key"):
         segment_key("acme", "run", name)
 
 

@@ -29,7 +29,7 @@ def draw_poster(path: Path, *, max_side: int = 1280, limits: Limits = DEFAULT_LI
     Raises `UnplayableVideo`.
     """
     frame = max(islice(decode(path, limits), 0, None, _EVERY), key=_interest)
-    scale = min(1.0, max_side / max(frame.width, frame.height))
+    scale = max_side / max(frame.width, frame.height)
     if scale < 1:
         picture = to_bgr(frame, max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
     else:

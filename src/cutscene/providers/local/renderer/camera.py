@@ -169,5 +169,6 @@ class Camera:
 
 def look(backdrop: Picture, where: Plane) -> Picture:
     """The frame that a four-channel ``backdrop`` shows at ``where``; three channels take three times as long."""
-    seen = cv2.remap(backdrop, where, np.empty(0, np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    # None: an empty second map, as the stubs would have it, makes OpenCV loop for ever.
+    seen = cv2.remap(backdrop, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
     return np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR), np.uint8)
