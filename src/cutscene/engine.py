@@ -22,11 +22,12 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
-from cutscene import gate, jobs, limits, tenants
+from cutscene import gate, jobs, limits, tenants, transitions
 from cutscene.database import Database, clock, insert_new, is_postgres
 from cutscene.database import executors as table
 from cutscene.errors import CutsceneError, WorkerConflictError
 from cutscene.pipeline import Pipeline
+from cutscene.providers import Capabilities
 
 __all__ = ["Engine", "WorkerLock", "worker_lives"]
 
@@ -71,6 +72,15 @@ class WorkerLock:
         os.write(file, str(os.getpid()).encode())
         self._file = file
 
+    def is_taken(self) -> bool:
+        """Whether any process is the worker."""
+        try:
+            self.acquire()
+        except WorkerConflictError:
+            return True
+        self.release()
+        return False
+
     def release(self) -> None:
         if self._file is not None:
             os.close(self._file)
@@ -89,17 +99,18 @@ class Engine:
         self,
         database: Database,
         pipeline: Pipeline,
-        concurrency: Mapping[str, int],
+        capabilities: Mapping[str, Capabilities],
         max_active: int,
         awake: asyncio.Event,
     ) -> None:
-        """``concurrency``: what each provider works on at once. ``max_active``: a tenant's default limit."""
+        """``capabilities`` of each provider usable here; ``max_active``, a tenant's default limit."""
         self.executor_id = f"{os.uname().nodename[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.continued: list[str] = []
-        """Jobs of earlier processes that this one found unfinished when it started."""
+        """Jobs that this process found unfinished when it started."""
         self._database = database
         self._pipeline = pipeline
-        self._concurrency = concurrency
+        self._concurrency = {name: found.concurrency for name, found in capabilities.items()}
+        self._longest_life = {name: found.timeout for name, found in capabilities.items()}
         self._max_active = max_active
         self._awake = awake
         self._lock = WorkerLock(database)
@@ -232,6 +243,7 @@ class Engine:
     async def _restore(self) -> None:
         """Hand over again what our rows call running and the engine does not know or gave up."""
         await self._clean_up()
+        await self._database.write(transitions.free_stale_slots, self._longest_life)
         unfinished = {workflow_id(*row): row[0] for row in await self._database.read(jobs.unfinished)}
         if not unfinished:
             return
@@ -265,9 +277,11 @@ class Engine:
         return run_job
 
 
-def worker_lives(connection: Connection) -> bool:
+async def worker_lives(database: Database) -> bool:
     """Whether any process is a worker right now."""
-    return bool(_living(connection))
+    if database.is_sqlite:
+        return WorkerLock(database).is_taken()
+    return bool(await database.read(_living))
 
 
 def _living(connection: Connection) -> set[str]:

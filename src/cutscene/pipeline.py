@@ -57,10 +57,6 @@ _log = structlog.get_logger()
 class Pipeline:
     """Carries jobs through their steps. Borrows everything, closes nothing."""
 
-    POST_TIMEOUT: Final = 60.0
-    """Seconds that a provider has to answer a submission."""
-    GRACE: Final = 75.0
-    """Seconds after which a submission that nobody reported counts as lost."""
     ATTEMPTS: Final = 8
     """Submissions surely refused before a job gives up."""
     FETCHES: Final = 5
@@ -179,7 +175,7 @@ class Pipeline:
     async def drain(self) -> None:
         """Wait for the answers to all calls that are being made: each is money. The last thing it does."""
         if self._posts:
-            await asyncio.wait(self._posts, timeout=self.POST_TIMEOUT + 5)
+            await asyncio.wait(self._posts, timeout=self._settings.submit_timeout + 5)
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 
     async def _post(
@@ -203,7 +199,7 @@ class Pipeline:
         self, segment_id: str, provider: Provider, request: VideoRequest
     ) -> NotSubmitted | None:
         try:
-            async with asyncio.timeout(self.POST_TIMEOUT):
+            async with asyncio.timeout(self._settings.submit_timeout):
                 submitted = await provider.submit(request)
         except NotSubmitted as refusal:
             await self._database.write(segments.reopen, segment_id)
@@ -229,8 +225,9 @@ class Pipeline:
 
     async def _watch_other_post(self, segment: Row[Any]) -> None:
         """Another run crossed the fence: never call, only see what becomes of it."""
+        grace = 1.25 * self._settings.submit_timeout
         free = await self._is_free(segment.id)
-        if free or await self._database.read(segments.age, segment.id) > self.GRACE:
+        if free or await self._database.read(segments.age, segment.id) > grace:
             await self._database.write(segments.lose, segment.id)
         else:
             await asyncio.sleep(0.5)
@@ -277,9 +274,9 @@ class Pipeline:
     async def _store_clip(self, job: Row[Any], file: Path, measured: _Measured) -> Clip:
         facts, seam = measured.facts, measured.seam
         key = storage.clip_key(job.tenant, job.run, facts.sha256)
-        poster_key = storage.poster_key(job.tenant, job.run, facts.sha256, ".webp")
+        poster_key = storage.poster_key(job.tenant, job.run, facts.sha256, ".jpg")
         await storage.put_file(self._store, key, file, "video/mp4")
-        await storage.put_bytes(self._store, poster_key, measured.poster, "image/webp")
+        await storage.put_bytes(self._store, poster_key, measured.poster, "image/jpeg")
         return Clip(
             key=key,
             video_url=await self._store.url(key, expires_in=None),
@@ -305,7 +302,7 @@ class Pipeline:
         """The request with its stored picture in it, as providers take it."""
         if request.image is None:
             return request
-        data = b"".join([chunk async for chunk in self._store.read(request.image)])
+        data = await storage.read_bytes(self._store, request.image)
         media_type = mimetypes.guess_type(request.image)[0] or "image/jpeg"
         return replace(request, image=picture.to_data_uri(data, media_type))
 

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new
+from cutscene.database import clock, insert_new, job_holds_slot, jobs
 from cutscene.database import segments as table
 from cutscene.domain import SegmentState
 
@@ -23,6 +23,7 @@ __all__ = [
     "end",
     "keep_footage",
     "lose",
+    "lost_for",
     "of_job",
     "plan",
     "read",
@@ -106,6 +107,21 @@ def end(connection: Connection, segment_id: str, state: SegmentState) -> None:
 def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
     """What was paid for is in the store."""
     connection.execute(sa.update(table).where(table.c.id == segment_id).values(footage_key=key))
+
+
+def lost_for(connection: Connection, provider: str, seconds: float) -> list[str]:
+    """Ids of jobs that hold a slot for a submission lost longer ago than that."""
+    query = (
+        sa.select(jobs.c.id)
+        .join(table, table.c.job_id == jobs.c.id)
+        .where(
+            job_holds_slot,
+            jobs.c.provider == provider,
+            table.c.state == SegmentState.UNKNOWN,
+            table.c.posted_at < clock() - seconds,
+        )
+    )
+    return list(connection.execute(query).scalars())
 
 
 def age(connection: Connection, segment_id: str) -> float:

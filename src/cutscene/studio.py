@@ -165,14 +165,9 @@ class Studio:
         """Providers that nothing is submitted to for now."""
         return await self._database.read(limits.pauses)
 
-    @property
-    def continued(self) -> Sequence[str]:
-        """Jobs that earlier processes left unfinished and this one took up."""
-        return self._worker.continued
-
     async def worker_lives(self) -> bool:
         """Whether this or another process is doing jobs."""
-        return self._worker.is_on or await self._database.read(engine.worker_lives)
+        return self._worker.is_on or await engine.worker_lives(self._database)
 
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
@@ -206,13 +201,14 @@ class Worker:
         providers: Providers,
         store: storage.Store,
         work: Work,
+        on_continued: Callable[[Sequence[str]], None],
     ) -> None:
-        self.continued: list[str] = []
         self._settings = settings
         self._database = database
         self._providers = providers
         self._store = store
         self._work = work
+        self._on_continued = on_continued
         self._awake = asyncio.Event()
         self._stack = AsyncExitStack()
         self._starting = asyncio.Lock()
@@ -229,7 +225,7 @@ class Worker:
             return
         self._checked = now
         async with self._starting:
-            if self.is_on or (self._work == "if needed" and await self._database.read(engine.worker_lives)):
+            if self.is_on or (self._work == "if needed" and await engine.worker_lives(self._database)):
                 return
             try:
                 await self._start()
@@ -246,24 +242,36 @@ class Worker:
             carrier = Pipeline(
                 self._settings, self._database, self._providers, self._store, session, poller, self.wake
             )
-            concurrency = await self._providers.concurrency()
+            capabilities = await self._providers.capabilities()
             max_active = self._settings.max_concurrent
-            running = Engine(self._database, carrier, concurrency, max_active, self._awake)
+            running = Engine(self._database, carrier, capabilities, max_active, self._awake)
             await stack.enter_async_context(running)
-            self.continued = running.continued
             self._stack = stack.pop_all()
             self.is_on = True
+            if running.continued:
+                self._on_continued(running.continued)
 
     async def stop(self) -> None:
         self.is_on = False
         await self._stack.aclose()
 
 
+def _nobody_listens(_job_ids: Sequence[str]) -> None:
+    pass
+
+
 @asynccontextmanager
 async def open_studio(
-    settings: Settings | None = None, *, work: Work = "if needed", providers: Providers | None = None
+    settings: Settings | None = None,
+    *,
+    work: Work = "if needed",
+    providers: Providers | None = None,
+    on_continued: Callable[[Sequence[str]], None] = _nobody_listens,
 ) -> AsyncIterator[Studio]:
     """A studio on the configured database and store, closed when the block ends.
+
+    ``on_continued`` is told the ids of jobs that earlier processes left unfinished and this
+    one takes up.
 
     Raises a `CutsceneError` that says what to do where something cannot be opened;
     `WorkerConflictError` where ``work`` is "yes" and the home has its worker already.
@@ -276,7 +284,7 @@ async def open_studio(
         stack.push_async_callback(store.close)
         if providers is None:
             providers = await stack.enter_async_context(Providers(settings))
-        worker = Worker(settings, database, providers, store, work)
+        worker = Worker(settings, database, providers, store, work, on_continued)
         stack.push_async_callback(worker.stop)
         await worker.ensure()
         yield Studio(settings, database, providers, store, worker)

@@ -5,6 +5,7 @@ Job, segment, ledger and slot never disagree, and doing a transition twice chang
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -14,7 +15,7 @@ from cutscene.domain import Credits, JobState, SegmentState
 from cutscene.errors import CancelledError, ConflictError, CutsceneError
 from cutscene.ledger import Account, Basis
 
-__all__ = ["cancel", "close_segment", "fail", "plan_again", "retry", "submit"]
+__all__ = ["cancel", "close_segment", "fail", "free_stale_slots", "plan_again", "retry", "submit"]
 
 
 def submit(
@@ -110,6 +111,13 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
         plan_again(connection, job_id)
     jobs.requeue(connection, job_id)
     tenants.starts_waiting(connection, tenant, max_active)
+
+
+def free_stale_slots(connection: Connection, longest_life: Mapping[str, float]) -> None:
+    """Slots of lost submissions, once no task can be at work any more; seconds, by provider."""
+    for provider, seconds in longest_life.items():
+        for job_id in segments.lost_for(connection, provider, seconds):
+            _free_slot(connection, job_id)
 
 
 def _free_slot(connection: Connection, job_id: str) -> None:

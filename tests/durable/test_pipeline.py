@@ -55,7 +55,7 @@ async def test_a_job_becomes_a_measured_clip(settings: Settings, vendor: Scripte
         assert (await studio.get("acme", job.id)).credits_used == Credits.of(5)
     assert vendor.calls("accepted") == ["waves"]
     stored = [path.suffix for path in (settings.home / "store").rglob("*") if path.is_file()]
-    assert sorted(stored) == [".mp4", ".webp"]  # the raw footage has served
+    assert sorted(stored) == [".jpg", ".mp4"]  # the raw footage has served
     assert not list(settings.scratch.iterdir())
 
 
@@ -223,7 +223,8 @@ async def test_what_was_left_at_a_graceful_stop_goes_on(settings: Settings, vend
         async for now in studio.watch("acme", job.id):
             if now.state == JobState.RUNNING and vendor.calls("accepted"):
                 break
-    async with cutscene.open(settings) as studio:
-        assert studio.continued == [job.id]
+    continued: list[str] = []
+    async with cutscene.open(settings, on_continued=continued.extend) as studio:
+        assert continued == [job.id]
         await studio.wait("acme", job.id, timeout=30)
     assert len(vendor.calls("post")) == 1

@@ -48,7 +48,7 @@ NOT_PUBLIC = [
     "198.19.255.255", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
     # IPv6: the same
     "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "100::1",
-    "2001:db8::1", "3fff::1", "5f00::1", "4000::1", "2001:10::1", "2001:20::1",
+    "2001:db8::1", "3fff::1", "5f00::1", "4000::1", "2001:10::1", "2001:20::1", "2001:1::1",
     # IPv4 inside IPv6: mapped, compatible, translated, NAT64, 6to4, Teredo
     "::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:169.254.169.254", "::127.0.0.1", "::ffff:0:127.0.0.1",
     "64:ff9b::7f00:1", "64:ff9b::169.254.169.254", "64:ff9b:1::1", "2002:7f00:1::", "2002:a9fe:a9fe::1",
@@ -290,12 +290,13 @@ async def test_a_host_that_cannot_be_looked_up_is_told(
 async def test_the_environment_cannot_add_a_proxy(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.port}")
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.port}")
-    async with open_session() as session:
-        answer_names_with(session, ["10.0.0.1"])
-        with pytest.raises(BlockedAddress):
-            await fetch("http://harmless.example/", tmp_path / "x", session=session, limits=QUICK)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{server.port}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with open_session(allow_private=True) as session:
+        with pytest.raises(FetchError):
+            await fetch("http://127.0.0.1:1/", tmp_path / "x", session=session, limits=QUICK)
     assert server.hits == 0
 
 

@@ -63,8 +63,7 @@ async def _demo(output: Path, seed: int) -> dict[str, Job]:
     from cutscene.cli.watching import say_continued, watch_all  # noqa: PLC0415 -- takes seconds
     from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
 
-    async with open_studio(settings) as studio:
-        say_continued(studio)
+    async with open_studio(settings, on_continued=say_continued) as studio:
         names = {}
         with as_file(files("cutscene") / "assets" / "intro-still.jpg") as still:
             for scene in _SCENES:

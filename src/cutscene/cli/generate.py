@@ -58,8 +58,9 @@ async def _generate(
     from cutscene.cli.watching import say_continued, watch_all  # noqa: PLC0415 -- takes seconds
     from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
 
-    async with open_studio(settings, work="if needed" if wait else "no") as studio:
-        say_continued(studio)
+    async with open_studio(
+        settings, work="if needed" if wait else "no", on_continued=say_continued
+    ) as studio:
         job = await studio.submit(tenant, request, provider=provider)
         if not wait:
             if not await studio.worker_lives():

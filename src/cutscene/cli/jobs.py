@@ -81,8 +81,7 @@ async def _wait(tenant: str, job_id: str, output: Path | None) -> Job:
     from cutscene.cli.watching import say_continued, watch_all  # noqa: PLC0415 -- takes seconds
     from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
 
-    async with open_studio(settings) as studio:
-        say_continued(studio)
+    async with open_studio(settings, on_continued=say_continued) as studio:
         job = (await watch_all(studio, tenant, {job_id: "clip"}))[job_id]
         if job.clip is not None and output is not None:
             await studio.save(tenant, job_id, output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -92,12 +92,11 @@ def _done(job: Job) -> float:
     return max(_SHARE[job.stage], job.progress * _SHARE[Stage.FINISHING])
 
 
-def say_continued(studio: Studio) -> None:
+def say_continued(job_ids: Sequence[str]) -> None:
     """Tell of jobs that an earlier process left unfinished."""
-    count = len(studio.continued)
-    if count:
-        shown = ", ".join(studio.continued[:3]) + (", ..." if count > 3 else "")
-        say(f"Continuing {count} unfinished job{'s' if count > 1 else ''} of an earlier run: {shown}")
+    count, more = len(job_ids), ", ..." if len(job_ids) > 3 else ""
+    shown = ", ".join(job_ids[:3]) + more
+    say(f"Continuing {count} unfinished job{'s' if count > 1 else ''} of an earlier run: {shown}")
 
 
 def facts_table(rows: Mapping[str, tuple[Job, str]]) -> Table:

@@ -27,8 +27,7 @@ async def _work(*, until_idle: bool) -> None:
     from cutscene.telemetry import log_to_stderr  # noqa: PLC0415 -- with the above
 
     log_to_stderr()
-    async with open_studio(Settings.load(), work="yes") as studio:
-        say_continued(studio)
+    async with open_studio(Settings.load(), work="yes", on_continued=say_continued) as studio:
         say("Working. Ctrl-C stops gracefully; whatever is unfinished goes on with the next worker.")
         while not (until_idle and await studio.is_idle()):  # noqa: ASYNC110 -- other processes submit too
             await asyncio.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The one H.264 encoder: MP4, High, yuv420p, BT.709 limited range, constant rate, the same bytes every time."""
+"""The one H.264 encoder: MP4, High, yuv420p, BT.709, constant rate, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _per_thread = threading.local()
 
 
 def to_yuv(bgr: NDArray[np.uint8]) -> av.VideoFrame:
-    """A yuv420p frame, BT.709 limited range, of full-range ``bgr`` (height, width, 3). Any thread may call."""
+    """A yuv420p frame, BT.709 limited range, of ``bgr`` (height, width, 3). Any thread may call."""
     reformatter: VideoReformatter | None = getattr(_per_thread, "reformatter", None)
     if reformatter is None:
         reformatter = _per_thread.reformatter = VideoReformatter()

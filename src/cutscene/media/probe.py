@@ -103,7 +103,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
         return Facts(
             width=shape[0],
             height=shape[1],
-            fps=frames / seconds,
+            fps=float(frames / seconds),
             codec=codec.name,
             profile=codec.profile,
             pix_fmt=shape[2],
@@ -118,7 +118,10 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
 
 
 def decode(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[VideoFrame]:
-    """Every frame in display order, one at a time; raises `UnplayableVideo`."""
+    """Every frame in display order, one at a time; raises `UnplayableVideo`.
+
+    Only for files that `check_boxes` has passed.
+    """
     with open_video(path, limits) as (container, stream):
         yield from _frames(container, stream, limits)
 
@@ -128,7 +131,7 @@ def to_bgr(frame: VideoFrame, width: int | None = None, height: int | None = Non
 
     Untagged HD is BT.709, as players take it; FFmpeg alone would take it for BT.601.
     """
-    untagged_hd = frame.colorspace == _UNSPECIFIED and (frame.width >= 1280 or frame.height > 576)
+    untagged_hd = frame.colorspace == _UNTAGGED and (frame.width >= 1280 or frame.height > 576)
     try:
         picture = frame.reformat(
             width,
@@ -143,7 +146,7 @@ def to_bgr(frame: VideoFrame, width: int | None = None, height: int | None = Non
     return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
 
 
-_UNSPECIFIED: Final = 2
+_UNTAGGED: Final = 2
 _EXACT: Final = Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 """The shortcut taken without them is 2 to 8 levels off."""
 
@@ -152,7 +155,7 @@ _EXACT: Final = Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 def open_video(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its one video stream, the decoder bounded; raises `UnplayableVideo`.
 
-    Only for files that `check_boxes` has passed.
+    Only for files that `check_boxes` has passed: what FFmpeg allocates while it opens is not bounded.
     """
     bounds = {"codec_whitelist": ",".join(limits.codecs), "max_pixels": str(limits.max_pixels)}
     with _refusing():
@@ -211,7 +214,7 @@ def _frames(container: InputContainer, stream: VideoStream, limits: Limits) -> I
 
 def _timeline(
     frames: Iterator[VideoFrame], time_base: Fraction
-) -> tuple[tuple[int, int, str], int, float, bool]:
+) -> tuple[tuple[int, int, str], int, Fraction, bool]:
     """Width, height and pixel format of all frames; how many; seconds; whether at a constant rate."""
     shapes: set[tuple[int, int, str]] = set()
     times: list[int] = []
@@ -228,7 +231,7 @@ def _timeline(
     seconds = (times[-1] - times[0] + (max(steps) if len(steps) == 1 else last)) * time_base
     if seconds <= 0:
         raise UnplayableVideo("The video does not say how long its pictures last.")
-    return shapes.pop(), len(times), float(seconds), len(steps) <= 1
+    return shapes.pop(), len(times), seconds, len(steps) <= 1
 
 
 def check_boxes(file: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> bool:

@@ -230,8 +230,8 @@ class Providers:
             self._open[name] = await self._enter(name)
         return self._open[name]
 
-    async def concurrency(self) -> dict[str, int]:
-        """What each provider that can be opened here works on at once."""
+    async def capabilities(self) -> dict[str, Capabilities]:
+        """Of each provider that can be opened here."""
         found = {}
         for name in {*self._points, *self._open}:
             try:
@@ -239,7 +239,7 @@ class Providers:
             except CutsceneError as error:
                 structlog.get_logger().info("provider_left_out", provider=name, reason=str(error))
             else:
-                found[name] = provider.capabilities().concurrency
+                found[name] = provider.capabilities()
         return found
 
     async def _enter(self, name: str) -> Provider:

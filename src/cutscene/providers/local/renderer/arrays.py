@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Plane: TypeAlias = NDArray[np.float32]
-"""One channel (height, width) or three (height, width, 3); colours are BGR, 0-255."""
+Plane: TypeAlias = NDArray[np.floating[Any]]
+"""One channel (height, width) or three (height, width, 3): BGR, 0-255."""
 Picture: TypeAlias = NDArray[np.uint8]
 """Eight bits: BGR (height, width, 3) or a mask (height, width)."""
 Points: TypeAlias = NDArray[np.float64]
@@ -40,27 +40,29 @@ def blurred(plane: Plane, sigma: float) -> Plane:
 
 
 def coordinates(width: int, height: int) -> tuple[Plane, Plane]:
-    """x as (1, width) and y as (height, 1), pixels: they broadcast to a plane."""
+    """X as (1, width) and y as (height, 1), pixels: they broadcast to a plane."""
     x = np.arange(width, dtype=np.float32)[None, :]
     y = np.arange(height, dtype=np.float32)[:, None]
     return x, y
 
 
-def fill(image: Picture, polygon: Points, colour: float | tuple[float, ...] = 255) -> None:
+def fill(image: Picture, polygon: Points, colour: float | Plane = 255) -> None:
     """Fill one polygon, anti-aliased at a sixteenth of a pixel."""
     points = np.round(polygon * (1 << SUBPIXEL_BITS)).astype(np.int32)
     cv2.fillPoly(image, [points], _scalar(colour), cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def stroke(image: Picture, line: Points, thickness: float, colour: float | tuple[float, ...] = 255) -> None:
+def stroke(image: Picture, line: Points, thickness: float, colour: float | Plane = 255) -> None:
     """Draw an open line, anti-aliased."""
     points = np.round(line * (1 << SUBPIXEL_BITS)).astype(np.int32)
     width = max(1, round(thickness))
     cv2.polylines(image, [points], False, _scalar(colour), width, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _scalar(colour: float | tuple[float, ...]) -> tuple[float, ...]:
-    return colour if isinstance(colour, tuple) else (float(colour),)
+def _scalar(colour: float | Plane) -> tuple[float, ...]:
+    if isinstance(colour, np.ndarray):
+        return tuple(float(value) for value in np.clip(colour, 0, 255))
+    return (float(colour),)
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Points:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, cast
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ MARGIN: Final = 0.12
 """How much larger than the frame a backdrop is."""
 _GRID: Final = 16
 """Pixels between the points at which a move is worked out; between them it is interpolated."""
+_MIDDLE: Final = 0.45
+"""The depth that moves just as the camera does."""
 _PERIOD: Final = 5.0
 """Seconds of one sway."""
 
@@ -82,7 +84,7 @@ class Camera:
         # The grid starts one step outside of the frame, so that interpolation never meets its edge.
         self._x = (x - 0.5) * _GRID - width / 2 + 0 * y
         self._y = (y - 0.5) * _GRID - height / 2 + 0 * x
-        self._depth = self._sampled(backdrop.depth, columns, rows) - 0.45
+        self._depth = self._sampled(backdrop.depth, columns, rows) - _MIDDLE
         self._ripple = None if backdrop.ripple is None else self._sampled(backdrop.ripple, columns, rows)
 
     def _sampled(self, plane: Plane, columns: int, rows: int) -> Plane:
@@ -90,7 +92,9 @@ class Camera:
         height, width = plane.shape
         map_x = ((self._x + self._centre[0]) * width / columns).astype(np.float32)
         map_y = ((self._y + self._centre[1]) * height / rows).astype(np.float32)
-        return np.asarray(cv2.remap(plane, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        return np.asarray(
+            cv2.remap(plane, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
 
     def pose(self, frame: int) -> Pose:
         return self._swaying(frame) if self._timeline.loop else self._travelling(frame)
@@ -141,8 +145,18 @@ class Camera:
         cosine, sine = math.cos(pose.roll) / pose.zoom, math.sin(pose.roll) / pose.zoom
         growth = 1 - self._depth * pose.dolly
         grid = np.empty((*self._x.shape, 2), np.float32)
-        grid[..., 0] = (self._x * cosine - self._y * sine) * growth + self._centre[0] + pose.x + self._depth * pose.near_x
-        grid[..., 1] = (self._x * sine + self._y * cosine) * growth + self._centre[1] + pose.y + self._depth * pose.near_y
+        grid[..., 0] = (
+            (self._x * cosine - self._y * sine) * growth
+            + self._centre[0]
+            + pose.x
+            + self._depth * pose.near_x
+        )
+        grid[..., 1] = (
+            (self._x * sine + self._y * cosine) * growth
+            + self._centre[1]
+            + pose.y
+            + self._depth * pose.near_y
+        )
         if self._ripple is not None:
             grid[..., 1] += self._ripple * self._waves(frame)
         rows, columns = self._x.shape
@@ -155,20 +169,25 @@ class Camera:
         longer = max(self._size)
         first = math.tau * self._timeline.turn(frame, 1.6)
         second = math.tau * self._timeline.turn(frame, 2.3)
-        train = np.sin(self._x * 0.021 + self._y * 0.055 - first) + 0.8 * np.sin(self._x * -0.034 + self._y * 0.071 - second)
+        train = np.sin(self._x * 0.021 + self._y * 0.055 - first) + 0.8 * np.sin(
+            self._x * -0.034 + self._y * 0.071 - second
+        )
         return (train * longer * 0.0011).astype(np.float32)
 
-    def placed(self, x: float, y: float, frame: int) -> tuple[float, float]:
-        """Where in the frame a point of the backdrop is seen, pixels; its depth is left aside."""
-        pose = self.pose(frame)
-        across, down = x - self._centre[0] - pose.x, y - self._centre[1] - pose.y
-        cosine, sine = math.cos(pose.roll) * pose.zoom, math.sin(pose.roll) * pose.zoom
+    def placed(self, x: float, y: float, depth: float, frame: int) -> tuple[float, float]:
+        """Where in the frame a point of the backdrop at ``depth`` (0-1) is seen, pixels."""
+        pose, away = self.pose(frame), depth - _MIDDLE
+        growth = pose.zoom / (1 - away * pose.dolly)
+        across = (x - self._centre[0] - pose.x - away * pose.near_x) * growth
+        down = (y - self._centre[1] - pose.y - away * pose.near_y) * growth
+        cosine, sine = math.cos(pose.roll), math.sin(pose.roll)
         width, height = self._size
         return across * cosine + down * sine + width / 2, down * cosine - across * sine + height / 2
 
 
 def look(backdrop: Picture, where: Plane) -> Picture:
-    """The frame that a four-channel ``backdrop`` shows at ``where``; three channels take three times as long."""
+    """The frame that a four-channel ``backdrop`` shows at ``where``; three channels would be slower."""
     # None: an empty second map, as the stubs would have it, makes OpenCV loop for ever.
-    seen = cv2.remap(backdrop, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+    no_map = cast("cv2.typing.MatLike", None)
+    seen = cv2.remap(backdrop, where, no_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR), np.uint8)

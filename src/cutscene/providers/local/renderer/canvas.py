@@ -57,7 +57,7 @@ class Canvas:
         self.unit = math.sqrt(width * height)
         self.palette, self.paints = palette, mixed(palette)
         self.rng = rng
-        self.picture = np.zeros((height, width, 3), np.float32)
+        self.picture: Plane = np.zeros((height, width, 3), np.float32)
         self.depth = np.zeros((height // DEPTH_SCALE, width // DEPTH_SCALE), np.float32)
         self.light = (width * 0.5, height * 0.4)
         self.glints: list[Glint] = []
@@ -75,7 +75,9 @@ class Canvas:
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         share = mask[top:bottom].astype(np.float32) / 255
         self.picture[top:bottom] = blend(self.picture[top:bottom], self._field(colour)[top:bottom], share)
-        small = resized(mask.astype(np.float32) / 255, self.depth.shape[1], self.depth.shape[0], cv2.INTER_AREA)
+        small = resized(
+            mask.astype(np.float32) / 255, self.depth.shape[1], self.depth.shape[0], cv2.INTER_AREA
+        )
         self.depth += (near - self.depth) * small
 
     def tint(self, share: Plane, colour: Plane) -> None:

@@ -65,11 +65,15 @@ class Confetti:
     def _draw_burst(self, picture: Picture, frame: int) -> None:
         seconds = frame / FPS
         x, y = self._burst.positions(seconds, *self._size, self._unit)
-        x = x + self._sway * np.sin(math.tau * (self._sways * seconds / _LIFE + self._phase)) * min(1, seconds)
+        x = x + self._sway * np.sin(math.tau * (self._sways * seconds / _LIFE + self._phase)) * min(
+            1, seconds
+        )
         shown = (y < self._size[1] * 1.05) & (seconds > self._burst.start)
         self._draw_pieces(picture, x, y, np.full(len(x), seconds / _LIFE), shown)
 
-    def _draw_pieces(self, picture: Picture, x: Values, y: Values, age: Values, shown: NDArray[np.bool_]) -> None:
+    def _draw_pieces(
+        self, picture: Picture, x: Values, y: Values, age: Values, shown: NDArray[np.bool_]
+    ) -> None:
         turn = math.tau * (self._spins * age + self._phase)
         flip = np.cos(math.tau * (self._flips * age + self._flip_phase))
         cosine, sine = np.cos(turn), np.sin(turn)
@@ -77,16 +81,19 @@ class Confetti:
         for index in np.flatnonzero(shown):
             outline = _ROUND if self._round[index] else _CORNERS
             half = self._half[index]
-            local = outline * (half, half * max(abs(flip[index]), 0.10) * (1 if self._round[index] else self._aspect[index]))
+            local = outline * (
+                half,
+                half * max(abs(flip[index]), 0.10) * (1 if self._round[index] else self._aspect[index]),
+            )
             turned = local @ np.array([(cosine[index], sine[index]), (-sine[index], cosine[index])])
-            fill(picture, turned + (x[index], y[index]), tones[index])
+            fill(picture, turned + np.array((x[index], y[index])), tones[index])
 
-    def _lit(self, flip: Values) -> list[tuple[float, ...]]:
+    def _lit(self, flip: Values) -> Values:
         """Paper: bright when it faces us, darker on its back, a flash when it catches the light."""
-        front = np.where(flip > 0, 0.68 + 0.34 * flip, 0.44 + 0.22 * -flip)
+        front = np.where(flip > 0, 0.74 + 0.28 * flip, 0.58 + 0.20 * -flip)
         flash = np.maximum(0, flip - 0.93) * 9
         tones = self._colours * front[:, None] + 255 * flash[:, None] * 0.5
-        return [tuple(tone) for tone in np.clip(tones, 0, 255).tolist()]
+        return np.asarray(tones, np.float64)
 
 
 class _Burst:
@@ -108,5 +115,3 @@ class _Burst:
         climb = np.sin(self._angle) * self._speed * slowed * height
         fall = self._terminal * (flight - (1 - np.exp(-1.6 * flight)) / 1.6) * height * 1.6
         return x, 1.02 * height - climb + fall
-
-

@@ -59,7 +59,7 @@ def graded(picture: Picture, grade: Grade) -> Picture:
 
 
 def vignette(width: int, height: int, strength: float, rng: Rng) -> Picture:
-    """(height, width, 3) to multiply with, 255 in the middle; a level of noise keeps gradients from banding."""
+    """(height, width, 3) to multiply with, 255 in the middle; its noise keeps gradients from banding."""
     x, y = coordinates(width, height)
     away = ((x / width - 0.5) ** 2 * 1.1 + (y / height - 0.5) ** 2) * 4
     shade = (1 - smoothstep(0.35, 2.2, away) * strength) * 254

@@ -1,4 +1,4 @@
-"""Light in the air: fog, rays, glow, a passing gleam, aurora. Worked out small and enlarged: it is all soft."""
+"""Light in the air: fog, rays, glow, a passing gleam, aurora. Drawn small: it is all soft."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _AURORA: Final = (bgr("#3dffb0"), bgr("#7a6bff"))
 
 
 class Light:
-    """The light layer of a frame of ``width`` x ``height`` pixels; ``source`` is where it comes from in it."""
+    """The light in a frame of ``width`` x ``height`` pixels that comes from ``source`` in it."""
 
     def __init__(
         self,
@@ -62,7 +62,10 @@ class Light:
         self._colour = mix(accent, _GOLD, air.warm)
         self._haze = mix(mix(accent, np.full(3, 150, np.float32), 0.5), _GOLD, air.warm * 0.4)
         self._lay_out(source)
-        self._fog = [fractal(rng, self._width * 2, self._height, cells=cells, octaves=4, stretch=1.6) for cells in (5, 8)]
+        self._fog = [
+            fractal(rng, self._width * 2, self._height, cells=cells, octaves=4, stretch=1.6)
+            for cells in (5, 8)
+        ]
         self._rays = [_spokes(rng, count) for count in (9, 14, 23)]
         self._curtains = _curtains(rng, self._width, self._height) if aurora else None
 
@@ -89,7 +92,7 @@ class Light:
         light += (self._drifting_fog(frame) * self._floor * air.fog)[..., None] * self._haze
         if self._curtains is not None:
             light += self._northern_lights(frame, self._curtains)
-        return np.clip(light + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(light + 0.5, 0, 255), np.uint8)
 
     def _drifting_fog(self, frame: int) -> Plane:
         """Banks that drift for ever: while one fades out another is on its way."""
@@ -97,20 +100,20 @@ class Light:
         for tile, speed, life in zip(self._fog, (0.30, -0.20), (8.0, 6.0), strict=True):
             for age, weight in self._timeline.dissolve(frame, life):
                 total += weight * 0.5 * _shifted(tile, speed * self._width * (age - 0.5), self._width)
-        return np.maximum(total - 0.30, 0) * 1.6
+        return np.asarray(np.maximum(total - 0.30, 0) * 1.6, np.float32)
 
     def _beams(self, frame: int) -> Plane:
         total = np.zeros(_ANGLES, np.float32)
         for spokes, turn, life in zip(self._rays, (0.020, -0.028, 0.035), (7.0, 5.0, 6.0), strict=True):
             for age, weight in self._timeline.dissolve(frame, life):
                 total += weight * np.roll(spokes, round(turn * _ANGLES * (age - 0.5) * 2))
-        return np.maximum(total / 3 - 0.28, 0)[self._angle] * 2.6
+        return np.asarray(np.maximum(total / 3 - 0.28, 0)[self._angle] * 2.6, np.float32)
 
     def _gleam(self, frame: int) -> Plane:
         """A band of light that passes over the picture now and then."""
         turn = self._timeline.turn(frame, 7.0) % 1
         away = self._diagonal - (-0.4 + 1.8 * turn)
-        return (np.exp(-((away / 0.09) ** 2)) * math.sin(math.pi * turn) * 0.5).astype(np.float32)
+        return np.asarray(np.exp(-((away / 0.09) ** 2)) * math.sin(math.pi * turn) * 0.5, np.float32)
 
     def _northern_lights(self, frame: int, curtains: list[Plane]) -> Plane:
         light = np.zeros((self._height, self._width, 3), np.float32)
@@ -127,12 +130,12 @@ def _shifted(tile: Plane, offset: float, width: int) -> Plane:
     part = offset - whole
     columns = np.arange(whole, whole + width + 1) % tile.shape[1]
     window = tile[:, columns]
-    return (window[:, :-1] * (1 - part) + window[:, 1:] * part).astype(np.float32)
+    return np.asarray(window[:, :-1] * (1 - part) + window[:, 1:] * part, np.float32)
 
 
 def _spokes(rng: Rng, count: int) -> Plane:
     """(angles,) brightness of rays around the light, about ``count`` of them, all different."""
-    return fractal(rng, _ANGLES, 2, cells=count, octaves=2, gain=0.35)[0]
+    return np.asarray(fractal(rng, _ANGLES, 2, cells=count, octaves=2, gain=0.35)[0], np.float32)
 
 
 def _curtains(rng: Rng, width: int, height: int) -> list[Plane]:

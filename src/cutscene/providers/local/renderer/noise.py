@@ -12,9 +12,16 @@ _PAD = 3
 
 
 def fractal(
-    rng: Rng, width: int, height: int, *, cells: float, octaves: int = 5, gain: float = 0.5, stretch: float = 1
+    rng: Rng,
+    width: int,
+    height: int,
+    *,
+    cells: float,
+    octaves: int = 5,
+    gain: float = 0.5,
+    stretch: float = 1,
 ) -> Plane:
-    """A tile (height, width) from 0 to 1 with ``cells`` features across, ``stretch`` times as wide as high."""
+    """A tile (height, width), 0 to 1: ``cells`` features across, ``stretch`` times as wide as high."""
     total = np.zeros((height, width), np.float32)
     amplitude = 1.0
     for octave in range(octaves):
@@ -37,7 +44,9 @@ def _lattice(rng: Rng, width: int, height: int, across: int, down: int) -> Plane
     return smooth[top : top + height, left : left + width]
 
 
-def profile(rng: Rng, width: int, *, cells: float, octaves: int = 6, gain: float = 0.5, sharp: float = 0) -> Plane:
+def profile(
+    rng: Rng, width: int, *, cells: float, octaves: int = 6, gain: float = 0.5, sharp: float = 0
+) -> Plane:
     """A line (width,) from 0 to 1; ``sharp`` 1 makes peaks of its hills."""
     total = np.zeros(width, np.float32)
     amplitude = 1.0

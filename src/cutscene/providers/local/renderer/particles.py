@@ -59,7 +59,9 @@ class Particles:
         self._speed = (0.55 + 0.9 * nearness) * unit * swarm.life
         self._sway = swarm.sway * (0.4 + nearness) * unit
         self._twinkle = swarm.twinkle * (0.6 + 0.9 * rng.random(count))
-        self._sprites = {float(size): _sprites(float(size), colour, swarm) for size in np.unique(self._radius)}
+        self._sprites = {
+            float(size): _sprites(float(size), colour, swarm) for size in np.unique(self._radius)
+        }
 
     def draw(self, layer: Picture, frame: int) -> None:
         """Add the swarm to a light ``layer`` (height, width, 3)."""
@@ -68,9 +70,7 @@ class Particles:
         for age in self._timeline.ages(frame, self._swarm.life):
             self._draw_ages(layer, (self._birth + age) % 1, brightness)
 
-    def _draw_ages(
-        self, layer: Picture, age: NDArray[np.float64], brightness: NDArray[np.float64]
-    ) -> None:
+    def _draw_ages(self, layer: Picture, age: NDArray[np.float64], brightness: NDArray[np.float64]) -> None:
         swarm, (width, height) = self._swarm, self._size
         moved = (age - 0.5) * self._speed
         x = self._x * width + swarm.drift * moved + self._sway * np.sin(math.tau * (age + self._phase))
@@ -87,7 +87,9 @@ Sprite = list[Picture]
 
 def _sprites(radius: float, colour: Plane, swarm: Swarm) -> list[Sprite]:
     strength = swarm.strength
-    return [sprite(radius, colour * strength * (level + 1) / _LEVELS, soft=swarm.soft) for level in range(_LEVELS)]
+    return [
+        sprite(radius, colour * strength * (level + 1) / _LEVELS, soft=swarm.soft) for level in range(_LEVELS)
+    ]
 
 
 def sprite(radius: float, colour: Plane, *, soft: bool = False) -> Sprite:
@@ -106,13 +108,13 @@ def sprite(radius: float, colour: Plane, *, soft: bool = False) -> Sprite:
 
 def _spark(distance: Plane) -> Plane:
     halo = np.clip(1 - distance, 0, 1) ** 2 * 0.7
-    return (halo + np.clip(1 - distance / 0.4, 0, 1) * 0.6).astype(np.float32)
+    return np.asarray(halo + np.clip(1 - distance / 0.4, 0, 1) * 0.6, np.float32)
 
 
 def _disc(distance: Plane) -> Plane:
     """A lens draws far lights as discs, a little brighter at the edge."""
     edge = np.clip((1 - distance) / 0.16, 0, 1)
-    return (edge * (0.72 + 0.28 * np.clip(distance, 0, 1) ** 4)).astype(np.float32)
+    return np.asarray(edge * (0.72 + 0.28 * np.clip(distance, 0, 1) ** 4), np.float32)
 
 
 def stamp(layer: Picture, sprite: Sprite, x: float, y: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,7 +35,7 @@ def render(
     try:
         if not _write(shot, unfinished, on_progress, stopped):
             return False
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
     return True
@@ -46,7 +45,10 @@ def _write(shot: Shot, path: Path, on_progress: Callable[[float], None], stopped
     if stopped():
         return False
     stage = Stage(shot)
-    with Encoder(path, width=shot.width, height=shot.height) as encoder, ThreadPoolExecutor(_WORKERS) as workers:
+    with (
+        Encoder(path, width=shot.width, height=shot.height) as encoder,
+        ThreadPoolExecutor(_WORKERS) as workers,
+    ):
         for number, frame in enumerate(_drawn(stage, shot.frames, workers), start=1):
             if stopped():
                 workers.shutdown(cancel_futures=True)
@@ -60,8 +62,12 @@ def _drawn(stage: Stage, frames: int, workers: ThreadPoolExecutor) -> Iterator[a
     """The frames in order, a few of them drawn ahead."""
     ahead: deque[Future[av.VideoFrame]] = deque()
     for number in range(frames):
-        ahead.append(workers.submit(lambda number=number: to_yuv(stage.frame(number))))
+        ahead.append(workers.submit(_draw, stage, number))
         if len(ahead) >= _AHEAD:
             yield ahead.popleft().result()
     while ahead:
         yield ahead.popleft().result()
+
+
+def _draw(stage: Stage, number: int) -> av.VideoFrame:
+    return to_yuv(stage.frame(number))

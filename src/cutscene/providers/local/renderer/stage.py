@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import cv2
 import numpy as np
 
 from cutscene.providers.local.renderer.arrays import Picture, Plane, Rng
 from cutscene.providers.local.renderer.camera import MARGIN, Camera, look
-from cutscene.providers.local.renderer.canvas import Backdrop
+from cutscene.providers.local.renderer.canvas import Backdrop, Glint
 from cutscene.providers.local.renderer.confetti import Confetti
 from cutscene.providers.local.renderer.grade import GRADES, graded, vignette
 from cutscene.providers.local.renderer.light import AIR, Light
 from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
-from cutscene.providers.local.renderer.particles import Particles, Sprite, Swarm, sprite, stamp
+from cutscene.providers.local.renderer.particles import Particles, Swarm, sprite, stamp
 from cutscene.providers.local.renderer.scenes import paint
 from cutscene.providers.local.renderer.still import backdrop_of
 from cutscene.providers.local.renderer.timeline import Timeline
@@ -31,7 +32,7 @@ class Shot:
 
     prompt: str
     image: bytes | None
-    """An encoded picture, PNG, JPEG or WebP, already known to be safe; None: a place from the prompt's words."""
+    """PNG, JPEG or WebP, already known to be safe; None: a place that the prompt names."""
     width: int
     height: int
     """Pixels, even."""
@@ -43,12 +44,30 @@ class Shot:
 
 
 DUST: Final = Swarm(count=70, smallest=1.0, largest=3.6, rise=0.018, drift=0.01)
-EMBERS: Final = Swarm(count=130, smallest=1.0, largest=3.8, rise=0.075, sway=0.03, life=3.4, twinkle=0.8, strength=1)
-SNOW: Final = Swarm(count=190, smallest=1.6, largest=5.6, rise=-0.060, drift=0.02, sway=0.022, life=5, twinkle=9, strength=0.75)
-FIREFLIES: Final = Swarm(count=60, smallest=1.6, largest=4.2, rise=0.010, sway=0.05, life=5, twinkle=1.6, strength=0.95)
-SPARKS: Final = Swarm(count=100, smallest=1.2, largest=4.4, rise=0.060, sway=0.03, life=3.2, twinkle=0.9, strength=0.95)
+EMBERS: Final = Swarm(
+    count=130, smallest=1.0, largest=3.8, rise=0.075, sway=0.03, life=3.4, twinkle=0.8, strength=1
+)
+SNOW: Final = Swarm(
+    count=190,
+    smallest=1.6,
+    largest=5.6,
+    rise=-0.060,
+    drift=0.02,
+    sway=0.022,
+    life=5,
+    twinkle=9,
+    strength=0.75,
+)
+FIREFLIES: Final = Swarm(
+    count=60, smallest=1.6, largest=4.2, rise=0.010, sway=0.05, life=5, twinkle=1.6, strength=0.95
+)
+SPARKS: Final = Swarm(
+    count=100, smallest=1.2, largest=4.4, rise=0.060, sway=0.03, life=3.2, twinkle=0.9, strength=0.95
+)
 DRIZZLE: Final = Swarm(count=40, smallest=0.9, largest=2.2, rise=-0.05, life=3.5, strength=0.4)
-BOKEH: Final = Swarm(count=14, smallest=12, largest=30, rise=0.006, sway=0.03, life=6, twinkle=3, strength=0.16, soft=True)
+BOKEH: Final = Swarm(
+    count=14, smallest=12, largest=30, rise=0.006, sway=0.03, life=6, twinkle=3, strength=0.16, soft=True
+)
 
 _BY_PALETTE: Final[Mapping[PaletteName, tuple[Swarm, str]]] = {
     PaletteName.FIRE: (EMBERS, "#ff9a3c"),
@@ -65,29 +84,34 @@ class Stage:
     """The frames of a shot. Everything random is drawn here, once; frames only read it."""
 
     def __init__(self, shot: Shot) -> None:
-        rng = _rng(shot)
+        words, rng = _rng(shot, "words"), _rng(shot, f"{shot.width}x{shot.height}")
         self._size = (shot.width, shot.height)
         timeline = Timeline(shot.frames, shot.loop)
         self._timeline = timeline
-        brief = read(shot.prompt, rng)
+        brief = read(shot.prompt, words)
         backdrop = _backdrop(shot, brief, rng)
         grade = GRADES[brief.mood]
-        self._picture = np.asarray(cv2.cvtColor(graded(backdrop.picture, grade), cv2.COLOR_BGR2BGRA), np.uint8)
+        self._picture = np.asarray(
+            cv2.cvtColor(graded(backdrop.picture, grade), cv2.COLOR_BGR2BGRA), np.uint8
+        )
         self._vignette = vignette(shot.width, shot.height, grade.vignette, rng)
         self._camera = Camera(backdrop, *self._size, timeline=timeline, mood=brief.mood, rng=rng)
         self._layer_size = (shot.width // 2, shot.height // 2)
         source = _source(backdrop, brief, *self._size)
         self._light = Light(
-            *self._size, source, backdrop.accent, AIR[brief.mood], aurora=backdrop.aurora, timeline=timeline, rng=rng
+            *self._size,
+            source,
+            backdrop.accent,
+            AIR[brief.mood],
+            aurora=backdrop.aurora,
+            timeline=timeline,
+            rng=rng,
         )
         self._swarms = [
             Particles(swarm, colour, *self._layer_size, timeline=timeline, rng=rng)
             for swarm, colour in _swarms(brief, backdrop, still=shot.image is not None)
         ]
-        self._glints = [
-            (glint, sprite(max(0.7, glint.radius / 2), np.array(glint.colour, np.float32)), rng.random(), 0.8 + 1.6 * rng.random())
-            for glint in backdrop.glints
-        ]
+        self._flickers = [_Flicker.of(glint, backdrop, rng) for glint in backdrop.glints]
         consoling = brief.mood is Mood.CONSOLATION
         self._rain = Rain(*self._layer_size, timeline=timeline, rng=rng) if consoling else None
         celebrating = brief.mood is Mood.CELEBRATION
@@ -118,15 +142,44 @@ class Stage:
         return layer
 
     def _flicker(self, layer: Picture, number: int) -> None:
-        for glint, lights, phase, period in self._glints:
-            if np.sin(np.pi * 2 * (self._timeline.turn(number, period) + phase)) > -0.2:
-                x, y = self._camera.placed(glint.x, glint.y, number)
-                stamp(layer, lights, x / 2, y / 2)
+        for light in self._flickers:
+            wave = math.sin(math.tau * (self._timeline.turn(number, light.period) + light.phase))
+            if wave > -0.3:
+                x, y = self._camera.placed(light.x, light.y, light.depth, number)
+                stamp(layer, light.levels[int((wave + 0.3) / 1.3 * (len(light.levels) - 1))], x / 2, y / 2)
 
 
-def _rng(shot: Shot) -> Rng:
-    """The same for the same words, seed and size, in every process."""
-    identity = f"{shot.seed}|{shot.prompt}|{shot.width}x{shot.height}".encode()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flicker:
+    """A glint in time; where it is in the backdrop, pixels and depth."""
+
+    x: float
+    y: float
+    depth: float
+    levels: tuple[Sprite, ...]
+    """From faint to bright."""
+    phase: float
+    period: float
+
+    @classmethod
+    def of(cls, glint: Glint, backdrop: Backdrop, rng: Rng) -> Self:
+        (rows, columns), (height, width) = backdrop.depth.shape, backdrop.picture.shape[:2]
+        row = min(max(int(glint.y / height * rows), 0), rows - 1)
+        column = min(max(int(glint.x / width * columns), 0), columns - 1)
+        colour, radius = np.array(glint.colour, np.float32), max(0.7, glint.radius / 2)
+        return cls(
+            x=glint.x,
+            y=glint.y,
+            depth=float(backdrop.depth[row, column]),
+            levels=tuple(sprite(radius, colour * level) for level in (0.25, 0.5, 0.75, 1.0)),
+            phase=float(rng.random()),
+            period=0.9 + 1.8 * float(rng.random()),
+        )
+
+
+def _rng(shot: Shot, purpose: str) -> Rng:
+    """The same for the same words, seed and purpose, in every process."""
+    identity = f"{shot.seed}|{shot.prompt}|{purpose}".encode()
     return np.random.default_rng(int.from_bytes(hashlib.sha256(identity).digest()[:16], "big"))
 
 
@@ -143,7 +196,9 @@ def _source(backdrop: Backdrop, brief: Brief, width: int, height: int) -> tuple[
         return width * 0.5, height * 0.42
     rows, columns = backdrop.picture.shape[:2]
     x, y = backdrop.light
-    return (x / columns - 0.5) * (1 + MARGIN) * width + width / 2, (y / rows - 0.5) * (1 + MARGIN) * height + height / 2
+    return (x / columns - 0.5) * (1 + MARGIN) * width + width / 2, (y / rows - 0.5) * (
+        1 + MARGIN
+    ) * height + height / 2
 
 
 def _swarms(brief: Brief, backdrop: Backdrop, *, still: bool) -> list[tuple[Swarm, Plane]]:

@@ -16,7 +16,7 @@ _SMALL = (180, 108)
 
 
 def backdrop_of(image: bytes, width: int, height: int, accent: Plane) -> Backdrop:
-    """``image`` (PNG, JPEG or WebP) as a backdrop of exactly ``width`` x ``height`` pixels, never squeezed."""
+    """``image`` (PNG, JPEG or WebP) as a backdrop of ``width`` x ``height`` pixels, never squeezed."""
     picture = _covering(_decoded(image), width, height)
     return Backdrop(picture=picture, depth=guessed_depth(picture), light=_brightest(picture), accent=accent)
 
@@ -50,7 +50,7 @@ def _interest(picture: cv2.typing.MatLike) -> Plane:
     chroma = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)
     chroma = np.abs(chroma - np.median(chroma))
     x, y = np.linspace(-1, 1, _SMALL[0])[None, :], np.linspace(-1, 1, _SMALL[1])[:, None]
-    return ((_edges(lab) + chroma) * (1.15 - 0.45 * x * x - 0.25 * y * y)).astype(np.float32)
+    return np.asarray((_edges(lab) + chroma) * (1.15 - 0.45 * x * x - 0.25 * y * y), np.float32)
 
 
 def _window(interest: Plane, length: float) -> float:

@@ -28,11 +28,11 @@ class Timeline:
         return self.frames / FPS
 
     def cycles(self, period: float) -> int:
-        """How often something that takes about ``period`` seconds happens in a loop."""
+        """How often something of about ``period`` seconds happens in a loop."""
         return max(1, round(self.seconds / period))
 
     def copies(self, life: float) -> int:
-        """How many loops a life of ``life`` seconds spans: so many copies, a loop apart, keep it up."""
+        """How many loops a life of ``life`` seconds spans: so many copies, a loop apart, fill it."""
         return max(1, round(life / self.seconds)) if self.loop else 1
 
     def turn(self, frame: int, period: float) -> float:
@@ -56,7 +56,7 @@ class Timeline:
         return steps / (copies * self.frames)
 
     def dissolve(self, frame: int, life: float) -> list[tuple[float, float]]:
-        """(age, weight) of overlapping lives that fade into one another: endless drift; weights add up to 1."""
+        """(age, weight) of lives that fade into one another: endless drift. Weights add up to 1."""
         ages = self.ages(frame, life)
         if len(ages) == 1:
             ages = np.array([ages[0], (ages[0] + 0.5) % 1])
@@ -64,7 +64,7 @@ class Timeline:
         return list(zip(ages.tolist(), (weights / weights.sum()).tolist(), strict=True))
 
     def scroll(self, frame: int, tile: int, speed: float) -> int:
-        """Pixels to move a tile of ``tile`` pixels at about ``speed`` pixels a second: whole tiles per loop."""
+        """Pixels to move a tile of ``tile`` pixels at about ``speed`` a second: whole tiles per loop."""
         if not self.loop:
             return round(speed * frame / FPS) % tile
         tiles = max(1, round(abs(speed) * self.seconds / tile))

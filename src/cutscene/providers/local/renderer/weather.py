@@ -55,7 +55,12 @@ class Rain:
             for column in range(-1, 3):
                 for row in range(-1, 3):
                     start = np.array((x + column * wide, y + row * high))
-                    stroke(one, np.array([start, start + (-_SLANT * length, length)]), curtain.thickness, shade)
+                    stroke(
+                        one,
+                        np.array([start, start + np.array((-_SLANT * length, length))]),
+                        curtain.thickness,
+                        shade,
+                    )
         one = np.asarray(cv2.GaussianBlur(one, (1, 5), 1.2), np.uint8)[high : 2 * high, wide : 2 * wide]
         width, height = self._size
         return np.tile(one, (-(-height // high) + 1, -(-width // wide) + 1)), wide, high

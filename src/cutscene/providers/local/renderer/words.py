@@ -36,12 +36,14 @@ class SceneName(StrEnum):
 # An asterisk stands for any ending.
 _MOODS: Final[Mapping[Mood, str]] = {
     Mood.CONSOLATION: (
-        "lose loses losing loser* lost loss defeat* consol* condolence* sympath* encourag* comfort* sorry "
-        "better_luck try_again next_time game_over fail* sad sadness sorrow* grief melanchol* gloomy cheer_up"
+        "lose loses losing loser* lost loss defeat* consol* condolence* sympath* encourag* "
+        "comfort* sorry better_luck try_again next_time game_over fail* sad sadness sorrow* "
+        "grief melanchol* gloomy cheer_up"
     ),
     Mood.CELEBRATION: (
-        "win wins winning winner* won victor* celebrat* congratul* confetti champion* triumph* jackpot trophy "
-        "trophies applause cheer* hooray hurray well_done level_up firework* festiv* reward*"
+        "win wins winning winner* won victor* celebrat* congratul* confetti champion* "
+        "triumph* jackpot trophy trophies applause cheer* hooray hurray well_done level_up "
+        "firework* festiv* reward*"
     ),
 }
 
@@ -52,23 +54,33 @@ _SCENES: Final[Mapping[SceneName, str]] = {
         "city cities cyber* neon skyline* skyscraper* downtown street* metropolis urban hologram* synthwave"
     ),
     SceneName.SPACE: (
-        "space spaceship* spacecraft galaxy galaxies cosmic cosmos nebula* planet* asteroid* orbit* "
-        "starship* alien* astronaut* universe interstellar"
+        "space spaceship* spacecraft galaxy galaxies cosmic cosmos nebula* planet* asteroid* "
+        "orbit* starship* alien* astronaut* universe interstellar"
     ),
     SceneName.VOLCANO: (
         "volcan* lava magma fire fiery burning inferno hell ember* dragon* demon* flame* molten eruption*"
     ),
-    SceneName.ICE: "ice icy snow* frost* frozen winter* arctic glacier* iceberg* aurora* tundra polar blizzard*",
-    SceneName.SEA: "sea seas ocean* ship ships sail* pirate* island* beach* coast* harbor* harbour* wave waves water",
+    SceneName.ICE: (
+        "ice icy snow* frost* frozen winter* arctic glacier* iceberg* aurora* tundra polar blizzard*"
+    ),
+    SceneName.SEA: (
+        "sea seas ocean* ship ships sail* pirate* island* beach* coast* harbor* harbour* wave waves water"
+    ),
     SceneName.DESERT: "desert* dune* sand sandy pyramid* oasis sahara canyon* pharaoh* camel*",
-    SceneName.VILLAGE: "village* meadow* farm* cottage* field* countryside pasture* hill hills hamlet* garden*",
-    SceneName.FOREST: "forest* jungle* wood woods woodland* tree trees elf elves swamp* grove* rainforest* druid*",
+    SceneName.VILLAGE: (
+        "village* meadow* farm* cottage* field* countryside pasture* hill hills hamlet* garden*"
+    ),
+    SceneName.FOREST: (
+        "forest* jungle* wood woods woodland* tree trees elf elves swamp* grove* rainforest* druid*"
+    ),
     SceneName.MOUNTAINS: "mountain* peak peaks valley* alpine alps summit* cliff* ridge* highland* lake*",
 }
 
 _PALETTES: Final[Mapping[PaletteName, str]] = {
     PaletteName.NEON: "neon cyber* synthwave hologram* futuristic",
-    PaletteName.FIRE: "fire fiery lava magma inferno burning hell ember* demon* volcan* flame* molten dragonfire",
+    PaletteName.FIRE: (
+        "fire fiery lava magma inferno burning hell ember* demon* volcan* flame* molten dragonfire"
+    ),
     PaletteName.ICE: "ice icy snow* frost* frozen winter* arctic glacier* blizzard*",
     PaletteName.STORM: "storm* thunder* lightning rain* cloudy overcast grey gray",
     PaletteName.NIGHT: "night* moon moonlit moonlight midnight dark darkness shadow* haunted ghost* starry",

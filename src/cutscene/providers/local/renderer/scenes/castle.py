@@ -82,7 +82,14 @@ def build_castle(canvas: Canvas, x: float, ground: float, size: float = 0.36) ->
 
 
 def _build(
-    canvas: Canvas, tower: Tower, mask: Picture, colours: Picture, lights: Picture, x: float, ground: float, size: float
+    canvas: Canvas,
+    tower: Tower,
+    mask: Picture,
+    colours: Picture,
+    lights: Picture,
+    x: float,
+    ground: float,
+    size: float,
 ) -> None:
     centre, half = x + tower.at * size, tower.width * size / 2
     foot, top = ground + 0.10 * size, ground - tower.height * 0.62 * size
@@ -92,7 +99,7 @@ def _build(
         left = centre - half + 2 * half * strip / STRIPS
         facing = side * (2 * (strip + 0.5) / STRIPS - 1)
         tone = _lit(canvas, stone, facing, 0.5)
-        fill(colours, rectangle(left, top, left + 2 * half / STRIPS + 0.5, foot), _tuple(tone))
+        fill(colours, rectangle(left, top, left + 2 * half / STRIPS + 0.5, foot), tone)
     fill(mask, rectangle(centre - half, top, centre + half, foot))
     match tower.top:
         case Top.BATTLEMENT:
@@ -112,11 +119,18 @@ def _lit(canvas: Canvas, tone: Plane, facing: float, strength: float) -> Plane:
 
 
 def _crenellate(
-    canvas: Canvas, mask: Picture, colours: Picture, stone: Plane, centre: float, half: float, top: float, size: float
+    canvas: Canvas,
+    mask: Picture,
+    colours: Picture,
+    stone: Plane,
+    centre: float,
+    half: float,
+    top: float,
+    size: float,
 ) -> None:
     tooth = 0.016 * size
     over = half + 0.012 * size
-    tone = _tuple(_lit(canvas, stone, -0.2, 0.3))
+    tone = _lit(canvas, stone, -0.2, 0.3)
     ledge = rectangle(centre - over, top - tooth * 0.4, centre + over, top + tooth * 0.9)
     fill(mask, ledge)
     fill(colours, ledge, tone)
@@ -134,24 +148,38 @@ def _roof(
 ) -> None:
     eaves, peak = half * 1.22, top - half * 3.0
     slate = mix(aerial(canvas.paints, 0.55), canvas.paints.sky, 0.12)
-    outline = np.array([(centre - eaves, top + half * 0.1), (centre, peak), (centre + eaves, top + half * 0.1)])
+    outline = np.array(
+        [(centre - eaves, top + half * 0.1), (centre, peak), (centre + eaves, top + half * 0.1)]
+    )
     fill(mask, outline)
     for strip in range(STRIPS):
         left, right = (-eaves + 2 * eaves * (strip + step) / STRIPS for step in (0, 1))
         tone = _lit(canvas, slate, side * (2 * (strip + 0.5) / STRIPS - 1), 0.5)
-        sliver = np.array([(centre + left - 0.5, top + half * 0.12), (centre, peak), (centre + right + 0.5, top + half * 0.12)])
-        fill(colours, sliver, _tuple(tone))
+        sliver = np.array(
+            [
+                (centre + left - 0.5, top + half * 0.12),
+                (centre, peak),
+                (centre + right + 0.5, top + half * 0.12),
+            ]
+        )
+        fill(colours, sliver, tone)
 
 
 def _raise_flag(canvas: Canvas, mask: Picture, colours: Picture, x: float, y: float, size: float) -> None:
     height, length = 0.07 * size, 0.075 * size
-    tone = _tuple(mix(canvas.paints.accent, np.array([60, 60, 210], np.float32), 0.55))
+    tone = mix(canvas.paints.accent, np.array([60, 60, 210], np.float32), 0.55)
     pole = np.array([(x, y + height * 0.2), (x, y - height)])
     pennant = np.array(
-        [(x, y - height), (x + length * 0.5, y - height * 0.86), (x + length, y - height * 0.78), (x + length * 0.5, y - height * 0.62), (x, y - height * 0.5)]
+        [
+            (x, y - height),
+            (x + length * 0.5, y - height * 0.86),
+            (x + length, y - height * 0.78),
+            (x + length * 0.5, y - height * 0.62),
+            (x, y - height * 0.5),
+        ]
     )
     stroke(mask, pole, 1)
-    stroke(colours, pole, 1, _tuple(canvas.paints.near))
+    stroke(colours, pole, 1, canvas.paints.near)
     fill(mask, pennant)
     fill(colours, pennant, tone)
 
@@ -159,9 +187,5 @@ def _raise_flag(canvas: Canvas, mask: Picture, colours: Picture, x: float, y: fl
 def _light_window(canvas: Canvas, lights: Picture, x: float, y: float, size: float) -> None:
     half, height = 0.0065 * size, 0.026 * size
     warm = mix(canvas.paints.accent, np.array([120, 205, 255], np.float32), 0.6)
-    fill(lights, rectangle(x - half, y - height / 2, x + half, y + height / 2), _tuple(warm))
+    fill(lights, rectangle(x - half, y - height / 2, x + half, y + height / 2), warm)
     canvas.glint(x, y, 0.014 * size, warm * 0.5)
-
-
-def _tuple(colour: Plane) -> tuple[float, ...]:
-    return tuple(float(np.clip(value, 0, 255)) for value in colour)

@@ -7,13 +7,23 @@ from typing import Final
 
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import Picture, Plane, coordinates, fill, mix, rectangle, smoothstep
+from cutscene.providers.local.renderer.arrays import (
+    Picture,
+    Plane,
+    coordinates,
+    fill,
+    mix,
+    rectangle,
+    smoothstep,
+)
 from cutscene.providers.local.renderer.canvas import Canvas, aerial
-from cutscene.providers.local.renderer.palette import bgr
+from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
 from cutscene.providers.local.renderer.scenes.terrain import paint_mist
 from cutscene.providers.local.renderer.scenes.water import paint_water
 
+SUN: Final = 0.125
+"""Radius of the disc, units."""
 STREET: Final = 0.80
 """Where the ground begins, part of the height."""
 
@@ -44,8 +54,9 @@ SIGNS: Final = ("#ff4fb0", "#4af1ff", "#ffb13d", "#a56bff", "#7dffb0")
 
 
 def paint_city(canvas: Canvas) -> None:
-    paint_sky(canvas, horizon=0.74, clouds=0.35, light_x=0.5, disc=0.125)
-    _stripe_sun(canvas)
+    paint_sky(canvas, horizon=0.74, clouds=0.35, light_x=0.5, disc=SUN)
+    if canvas.palette is PALETTES[PaletteName.NEON]:
+        _stripe_sun(canvas)
     for row in ROWS:
         _paint_row(canvas, row)
         paint_mist(canvas, at=0.78, thickness=0.10, share=0.34 * (1 - row.near))
@@ -53,14 +64,17 @@ def paint_city(canvas: Canvas) -> None:
 
 
 def _stripe_sun(canvas: Canvas) -> None:
-    """Bars across the lower half of the disc, wider towards the horizon."""
+    """The sun of the eighties: yellow to pink, with bars that widen towards the horizon."""
     x, y = coordinates(canvas.width, canvas.height)
     across, down = (x - canvas.light[0]) / canvas.unit, (y - canvas.light[1]) / canvas.unit
-    inside = smoothstep(0.126, 0.122, np.sqrt(across * across + down * down))
-    phase = (down / 0.125 * 5.2) % 1
-    width = np.clip(0.16 + down / 0.125 * 0.4, 0, 0.7)
-    bars = smoothstep(0.03, 0.0, np.abs(phase - 0.5) - width / 2) * (down > 0.012)
-    canvas.tint((inside * bars * 0.75).astype(np.float32), mix(canvas.paints.sky, canvas.paints.horizon, 0.6))
+    edge = 1 / canvas.unit
+    inside = smoothstep(SUN + edge, SUN - edge, np.sqrt(across * across + down * down))
+    fall = np.clip(down / SUN / 2 + 0.5, 0, 1)[..., None]
+    canvas.tint(inside, mix(bgr("#ffe27a"), bgr("#ff3f8e"), smoothstep(0.1, 0.9, fall)) + 0 * x[..., None])
+    phase = (down / SUN * 5.2) % 1
+    bar = np.clip(0.16 + down / SUN * 0.4, 0, 0.7)
+    bars = smoothstep(0.04, 0.0, np.abs(phase - 0.5) - bar / 2) * (down > 0.012)
+    canvas.tint(inside * bars * 0.8, mix(canvas.paints.sky, canvas.paints.horizon, 0.55))
 
 
 def _paint_row(canvas: Canvas, row: Row) -> None:
@@ -83,16 +97,23 @@ def _paint_row(canvas: Canvas, row: Row) -> None:
 
 
 def _build(
-    canvas: Canvas, row: Row, mask: Picture, colours: Picture, lights: Picture, left: float, right: float, top: float
+    canvas: Canvas,
+    row: Row,
+    mask: Picture,
+    colours: Picture,
+    lights: Picture,
+    left: float,
+    right: float,
+    top: float,
 ) -> None:
     rng, bottom = canvas.rng, canvas.height * STREET + 4
     tone = aerial(canvas.paints, row.near * 0.75 + 0.2) * (0.9 + 0.25 * rng.random())
     body = rectangle(left, top, right, bottom)
     fill(mask, body)
-    fill(colours, body, _tuple(tone))
+    fill(colours, body, tone)
     light_left = canvas.light[0] < (left + right) / 2
     edge = (left, left + 0.16 * (right - left)) if light_left else (right - 0.16 * (right - left), right)
-    fill(colours, rectangle(edge[0], top, edge[1], bottom), _tuple(mix(tone, canvas.paints.horizon, 0.22)))
+    fill(colours, rectangle(edge[0], top, edge[1], bottom), mix(tone, canvas.paints.horizon, 0.22))
     _crown(canvas, mask, colours, tone, left, right, top)
     _light_floors(canvas, row, lights, left, right, top)
 
@@ -113,7 +134,7 @@ def _crown(
         parts.append(np.array([(left, top + 1), (right, top + 1), (right, top - width * 0.5)]))
     for part in parts:
         fill(mask, part)
-        fill(colours, part, _tuple(tone))
+        fill(colours, part, tone)
 
 
 def _light_floors(canvas: Canvas, row: Row, lights: Picture, left: float, right: float, top: float) -> None:
@@ -131,7 +152,7 @@ def _light_floors(canvas: Canvas, row: Row, lights: Picture, left: float, right:
     for floor, column in np.argwhere(busy < row.lit):
         x, y = left + margin + (column + 0.22) * pitch, top + (floor + 0.7) * pitch * 1.25
         tone = own * (0.35 + 0.65 * rng.random()) * haze
-        fill(lights, rectangle(x, y, x + wide, y + high), _tuple(tone))
+        fill(lights, rectangle(x, y, x + wide, y + high), tone)
         if rng.random() < 0.012:
             canvas.glint(x + wide / 2, y + high / 2, pitch * 0.8, tone)
 
@@ -143,19 +164,17 @@ def _hang_sign(canvas: Canvas, lights: Picture, left: float, right: float, top: 
     y = top + unit * (0.02 + 0.03 * rng.random())
     wide, high = (0.010, 0.075) if rng.random() < 0.6 else (0.055, 0.018)
     wide, high = wide * unit, high * unit
-    fill(lights, rectangle(x - wide / 2, y, x + wide / 2, y + high), _tuple(colour * 0.45))
+    fill(lights, rectangle(x - wide / 2, y, x + wide / 2, y + high), colour * 0.45)
     across = wide > high
     strokes = 4
     for index in range(strokes):
         start, end = (index + 0.18) / strokes, (index + 0.78) / strokes
         bar = (
-            rectangle(x - wide / 2 + wide * start, y + high * 0.22, x - wide / 2 + wide * end, y + high * 0.78)
+            rectangle(
+                x - wide / 2 + wide * start, y + high * 0.22, x - wide / 2 + wide * end, y + high * 0.78
+            )
             if across
             else rectangle(x - wide * 0.30, y + high * start, x + wide * 0.30, y + high * end)
         )
-        fill(lights, bar, _tuple(colour))
+        fill(lights, bar, colour)
     canvas.glint(x, y + high / 2, unit * 0.02, colour * 0.5)
-
-
-def _tuple(colour: Plane) -> tuple[float, ...]:
-    return tuple(float(np.clip(value, 0, 255)) for value in colour)

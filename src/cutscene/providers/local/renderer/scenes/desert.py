@@ -10,7 +10,14 @@ from cutscene.providers.local.renderer.arrays import Plane, coordinates, fill, m
 from cutscene.providers.local.renderer.canvas import Canvas, aerial
 from cutscene.providers.local.renderer.noise import fractal, profile
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
-from cutscene.providers.local.renderer.scenes.terrain import Land, below, crest, paint_land, paint_mist
+from cutscene.providers.local.renderer.scenes.terrain import (
+    Land,
+    below,
+    crest,
+    hot_air,
+    paint_land,
+    paint_mist,
+)
 
 MESAS = Land(near=0.10, sharp=0.2, cells=3.0, relief=0.35, mist=0.5)
 # Where each dune begins (part of the height), its height (units) and nearness.
@@ -28,7 +35,7 @@ def paint_desert(canvas: Canvas) -> None:
     paint_mist(canvas, at=0.62, thickness=0.04, share=0.5)
     for base, height, near in DUNES:
         _paint_dune(canvas, base, height, near)
-    canvas.ripple = _hot_air(canvas)
+    canvas.ripple = hot_air(0.64, 0.06)
 
 
 def _raise_pyramid(canvas: Canvas, x: float, half: float, near: float) -> None:
@@ -50,7 +57,11 @@ def _courses(canvas: Canvas, tone: Plane, size: float) -> Plane:
     _, y = coordinates(1, canvas.height)
     up = np.clip((canvas.height * 0.655 - y) / size, 0, 1.2)
     rows = 1 - 0.05 * (np.sin(up * 130) > 0.55)
-    return mix((tone * rows[..., None]).astype(np.float32), canvas.paints.horizon, (np.exp(-up / 0.22) * 0.55)[..., None])
+    return mix(
+        (tone * rows[..., None]).astype(np.float32),
+        canvas.paints.horizon,
+        (np.exp(-up / 0.22) * 0.55)[..., None],
+    )
 
 
 def _paint_dune(canvas: Canvas, base: float, height: float, near: float) -> None:
@@ -60,23 +71,17 @@ def _paint_dune(canvas: Canvas, base: float, height: float, near: float) -> None
     hills = profile(rng, canvas.width, cells=cells, octaves=2, gain=0.35, sharp=0.75)
     line = (canvas.height * base - hills * height * unit).astype(np.float32)
     width, rows = canvas.width // 2, canvas.height // 2
-    half_line = resized(line[None], width, 1)[0]
+    half_line = resized(line[None], width, 1)[0] / 2
     x, y = coordinates(width, rows)
     drop = np.maximum(y - half_line, 0) / (unit / 2)
     bends = fractal(rng, width, rows, cells=cells * 1.2, octaves=3, gain=0.4)
     column = np.clip(x + (bends - 0.5) * (0.2 + 3.2 * drop) * unit / 2 * 0.7, 0, width - 1).astype(np.int32)
-    slope = np.gradient(half_line)[column] * np.sign(canvas.light[0] / 2 - x)
+    slope = np.gradient(half_line)[column] * np.tanh((canvas.light[0] / 2 - x) / (0.12 * unit))
     lit = smoothstep(-0.10, 0.16, slope.astype(np.float32))
-    ripples = np.sin((drop * 260 / (0.6 + near) + bends * 34) * (1.2 - 0.5 * near)) * (0.012 + 0.03 * near)
+    ripples = np.sin((drop * 260 / (0.6 + near) + bends * 34) * (1.2 - 0.5 * near)) * (0.008 + 0.018 * near)
     tone = aerial(canvas.paints, near * 0.85)
     shaded, bright = mix(tone, canvas.paints.near, 0.30), mix(tone, canvas.paints.light, 0.30 * (1.15 - near))
     colour = mix(shaded, bright, lit[..., None]) * (1 + ripples * (0.4 + 0.6 * lit))[..., None]
     haze = smoothstep(0.02, 0.25, drop.astype(np.float32)) * 0.35 * (1 - near)
     colour = mix(colour.astype(np.float32), canvas.paints.horizon, haze[..., None])
     canvas.lay(below(canvas, line), colour, near)
-
-
-def _hot_air(canvas: Canvas) -> Plane:
-    _, y = coordinates(64, 64)
-    away = (y / 64 - 0.64) / 0.06
-    return np.repeat(np.exp(-away * away) * 0.35, 64, axis=1).astype(np.float32)

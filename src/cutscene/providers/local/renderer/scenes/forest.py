@@ -7,7 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import Picture, blurred, coordinates, fill, mix, resized, smoothstep
+from cutscene.providers.local.renderer.arrays import (
+    Picture,
+    blurred,
+    coordinates,
+    fill,
+    mix,
+    resized,
+    smoothstep,
+)
 from cutscene.providers.local.renderer.canvas import Canvas
 from cutscene.providers.local.renderer.noise import fractal
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
@@ -71,7 +79,14 @@ def _paint_stand(canvas: Canvas, stand: Stand) -> None:
         foot = float(line[int(min(x, canvas.width - 1))]) + 4
         fill(mask, trunk(rng, x, foot, -10, thickness))
         for _ in range(3):
-            bough(rng, mask, x, foot * (0.15 + 0.5 * rng.random()), thickness * (3 + 3 * rng.random()), max(1.0, thickness * 0.18))
+            bough(
+                rng,
+                mask,
+                x,
+                foot * (0.15 + 0.5 * rng.random()),
+                thickness * (3 + 3 * rng.random()),
+                max(1.0, thickness * 0.18),
+            )
     _hang_leaves(canvas, mask, stand)
     _plant_undergrowth(canvas, mask, stand, line.tolist())
     paint_land(canvas, line, land, mask)

@@ -23,7 +23,9 @@ def paint_sea(canvas: Canvas) -> None:
     portrait = canvas.height > canvas.width
     x = canvas.width * (0.5 if portrait else 0.40 if right else 0.60)
     _sail(canvas, x, canvas.height * (HORIZON + 0.035), 0.30)
-    paint_water(canvas, level=HORIZON + 0.035, colour=canvas.paints.mid, mirror=0.62, choppy=0.55, glitter=0.9)
+    paint_water(
+        canvas, level=HORIZON + 0.035, colour=canvas.paints.mid, mirror=0.62, choppy=0.55, glitter=0.9
+    )
 
 
 def _paint_islands(canvas: Canvas, *, right: bool) -> None:
@@ -47,17 +49,37 @@ def _sail(canvas: Canvas, x: float, waterline: float, size: float) -> None:
     for at, height in ((-0.26, 0.62), (0.02, 0.74), (0.27, 0.58)):
         mast = _placed(np.array([(at, 0.08), (at, height)]), x, waterline, pixels)
         stroke(mask, mast, pixels * 0.012)
-        stroke(colours, mast, pixels * 0.012, _tuple(hull))
+        stroke(colours, mast, pixels * 0.012, hull)
         for low, high, half in ((0.20, 0.45, 0.125), (0.47, 0.68, 0.100), (0.70, 0.86, 0.072)):
-            outline = _placed(_square_sail(at, height * low + 0.03, height * high + 0.03, half), x, waterline, pixels)
+            outline = _placed(
+                _square_sail(at, height * low + 0.03, height * high + 0.03, half), x, waterline, pixels
+            )
             facing = 0.80 + 0.20 * (canvas.light[0] > x) + 0.06 * (at < 0)
             _draw(mask, colours, outline, mix(sail * facing, canvas.paints.mid, 0.25 * (1 - high)))
-    _draw(mask, colours, _placed(np.array([(0.36, 0.15), (0.62, 0.24), (0.33, 0.50)]), x, waterline, pixels), sail * 0.85)
+    _draw(
+        mask,
+        colours,
+        _placed(np.array([(0.36, 0.15), (0.62, 0.24), (0.33, 0.50)]), x, waterline, pixels),
+        sail * 0.85,
+    )
     canvas.lay(mask, colours.astype(np.float32), 0.36)
 
 
 HULL: Points = np.array(
-    [(-0.48, 0.20), (-0.46, 0.23), (-0.33, 0.22), (-0.31, 0.15), (0.25, 0.12), (0.36, 0.15), (0.60, 0.25), (0.61, 0.24), (0.40, 0.10), (0.34, -0.03), (-0.38, -0.03), (-0.44, 0.08)]
+    [
+        (-0.48, 0.20),
+        (-0.46, 0.23),
+        (-0.33, 0.22),
+        (-0.31, 0.15),
+        (0.25, 0.12),
+        (0.36, 0.15),
+        (0.60, 0.25),
+        (0.61, 0.24),
+        (0.40, 0.10),
+        (0.34, -0.03),
+        (-0.38, -0.03),
+        (-0.44, 0.08),
+    ]
 )
 """In ship lengths: x to the right, y up from the water."""
 STRAKE: Points = np.array([(-0.44, 0.12), (0.36, 0.085), (0.38, 0.10), (-0.45, 0.135)])
@@ -69,7 +91,9 @@ def _square_sail(at: float, low: float, high: float, half: float) -> Points:
     belly = 0.035 * np.sin(part * np.pi)
     right = np.stack([at + half * (1.08 - 0.16 * part) + belly, low + (high - low) * part], 1)
     left = np.stack([at - half * (1.08 - 0.16 * part) + belly * 1.6, low + (high - low) * part], 1)
-    foot = np.stack([at + half * np.linspace(-0.9, 0.9, 7), low + 0.03 * np.cos(np.linspace(-1.4, 1.4, 7))], 1)
+    foot = np.stack(
+        [at + half * np.linspace(-0.9, 0.9, 7), low + 0.03 * np.cos(np.linspace(-1.4, 1.4, 7))], 1
+    )
     return np.concatenate([right, left[::-1], foot])
 
 
@@ -79,8 +103,4 @@ def _placed(points: Points, x: float, waterline: float, size: float) -> Points:
 
 def _draw(mask: Picture, colours: Picture, outline: Points, colour: Plane) -> None:
     fill(mask, outline)
-    fill(colours, outline, _tuple(colour))
-
-
-def _tuple(colour: Plane) -> tuple[float, ...]:
-    return tuple(float(np.clip(value, 0, 255)) for value in colour)
+    fill(colours, outline, colour)

@@ -21,7 +21,7 @@ _TWINKLING = 36
 
 
 def paint_sky(canvas: Canvas, *, horizon: float, clouds: float, light_x: float, disc: float = 0.05) -> None:
-    """A sky down to ``horizon`` (part of the height); ``light_x`` across, ``disc`` in units, ``clouds`` 0-1."""
+    """A sky down to ``horizon``, lit from ``light_x`` (parts of height and width); ``disc`` in units."""
     altitude = canvas.palette.altitude
     canvas.light = (canvas.width * light_x, canvas.height * horizon * (1 - altitude))
     _paint_gradient(canvas, horizon)
@@ -36,7 +36,7 @@ def distance_to_light(canvas: Canvas, width: int, height: int) -> Plane:
     x, y = coordinates(width, height)
     scale = canvas.width / width
     across, down = x * scale - canvas.light[0], y * scale - canvas.light[1]
-    return (np.sqrt(across * across + down * down) / canvas.unit).astype(np.float32)
+    return np.asarray(np.sqrt(across * across + down * down) / canvas.unit, np.float32)
 
 
 def _paint_gradient(canvas: Canvas, horizon: float) -> None:

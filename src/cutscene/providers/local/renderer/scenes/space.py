@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from cutscene.providers.local.renderer.arrays import Plane, blurred, coordinates, mix, resized, smoothstep
 from cutscene.providers.local.renderer.canvas import Canvas
 from cutscene.providers.local.renderer.noise import fractal
 from cutscene.providers.local.renderer.palette import bgr
-from cutscene.providers.local.renderer.scenes.terrain import creased
+from cutscene.providers.local.renderer.scenes.terrain import Land, crest, paint_land
 
 WORLDS = (("#e7b07a", "#8a4f5c"), ("#7fc6d9", "#2d4f8f"), ("#d98aa8", "#5a3a8a"))
 """Bright and dark bands of a planet."""
@@ -38,13 +39,16 @@ def _paint_nebula(canvas: Canvas) -> None:
     gas = fractal(rng, width, height, cells=cells * 1.3, octaves=6, gain=0.56)
     dust = fractal(rng, width, height, cells=cells * 1.8, octaves=6, gain=0.6)
     x, y = coordinates(width, height)
-    import cv2
-
     reach = 0.30 * canvas.unit / 2
-    map_x, map_y = (x + (bend_x - 0.5) * reach * 2).astype(np.float32), (y + (bend_y - 0.5) * reach * 2).astype(np.float32)
+    map_x, map_y = (
+        (x + (bend_x - 0.5) * reach * 2).astype(np.float32),
+        (y + (bend_y - 0.5) * reach * 2).astype(np.float32),
+    )
     gas = np.asarray(cv2.remap(gas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
     dust = np.asarray(cv2.remap(dust, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32)
-    lane = (y / height - 0.5 + 0.5 * (x / width - 0.5) * (1 if canvas.light[0] > canvas.width / 2 else -1)) / 0.42
+    lane = (
+        y / height - 0.5 + 0.5 * (x / width - 0.5) * (1 if canvas.light[0] > canvas.width / 2 else -1)
+    ) / 0.42
     band = np.exp(-lane * lane)
     cloud = smoothstep(0.32, 0.95, gas * (0.45 + 0.75 * band))
     hot = smoothstep(0.62, 1.0, gas * (0.5 + 0.6 * band))
@@ -63,7 +67,7 @@ def _paint_stars(canvas: Canvas) -> None:
     brightness = rng.random(count) ** 5
     points[y, x] = 60 + 900 * brightness
     halo = blurred(points, 0.75) + 2.2 * blurred(np.where(points > 500, points, 0).astype(np.float32), 2.2)
-    warm = (0.85 + 0.15 * rng.random())
+    warm = 0.85 + 0.15 * rng.random()
     canvas.shine(halo[..., None] * np.array([1.0, 0.96, warm], np.float32))
     for star in np.argsort(-brightness)[:48]:
         canvas.glint(float(x[star]), float(y[star]), 3.2, np.array([255, 240, 225], np.float32))
@@ -72,22 +76,22 @@ def _paint_stars(canvas: Canvas) -> None:
 def _paint_planet(canvas: Canvas, x: float, y: float, radius: float) -> None:
     bright, dark = (bgr(code) for code in WORLDS[int(canvas.rng.integers(len(WORLDS)))])
     ring = _ring(canvas, x, y, radius * canvas.unit)
-    _, row = coordinates(canvas.width, canvas.height)
-    column, _ = coordinates(canvas.width, canvas.height)
-    across, down = _turned(column - x, row - y)
-    del across
+    column, row = coordinates(canvas.width, canvas.height)
+    _, down = _turned(column - x, row - y)
     hidden = (down < 0).astype(np.float32)
     tone = mix(bright, canvas.paints.light, 0.45)
     canvas.tint(ring * hidden * 0.75, tone)
     _paint_sphere(canvas, x, y, radius, bright, dark, bands=True)
-    shadow = _ring_shadow(canvas, x, y, radius)
+    shadow = _ring_shadow(canvas, x, radius)
     canvas.tint(ring * (1 - hidden) * 0.85, mix(canvas.paints.near, tone, shadow[..., None]))
     _lift(canvas, ring * 0.5, 0.55)
 
 
 def _turned(across: Plane, down: Plane) -> tuple[Plane, Plane]:
     cosine, sine = np.cos(TILT), np.sin(TILT)
-    return (across * cosine + down * sine).astype(np.float32), (down * cosine - across * sine).astype(np.float32)
+    return (across * cosine + down * sine).astype(np.float32), (down * cosine - across * sine).astype(
+        np.float32
+    )
 
 
 def _ring(canvas: Canvas, x: float, y: float, radius: float) -> Plane:
@@ -101,12 +105,12 @@ def _ring(canvas: Canvas, x: float, y: float, radius: float) -> Plane:
     return (inside * grooves * gap).astype(np.float32)
 
 
-def _ring_shadow(canvas: Canvas, x: float, y: float, radius: float) -> Plane:
+def _ring_shadow(canvas: Canvas, x: float, radius: float) -> Plane:
     """1 in the light, less where the planet keeps it from the ring."""
-    column, row = coordinates(canvas.width, canvas.height)
+    column, _ = coordinates(canvas.width, 1)
     side = 1 if canvas.light[0] < x else -1
-    away = (column - x) / canvas.unit * side + 0.0 * row
-    return smoothstep(1.6 * radius, 0.7 * radius, away.astype(np.float32)) * 0.6 + 0.4
+    away = (column - x) / canvas.unit * side
+    return smoothstep(1.6 * radius, 0.7 * radius, away) * 0.6 + 0.4
 
 
 def _paint_moon(canvas: Canvas, x: float, y: float, radius: float) -> None:
@@ -132,7 +136,11 @@ def _paint_sphere(
     edge = 1.3 / (radius * canvas.unit)
     disc = smoothstep(1 + edge, 1 - edge, distance)
     if bands:
-        air = np.exp(-np.maximum(distance - 1, 0) / 0.055) * smoothstep(-0.3, 0.8, facing.astype(np.float32)) * (distance > 0.97)
+        air = (
+            np.exp(-np.maximum(distance - 1, 0) / 0.055)
+            * smoothstep(-0.3, 0.8, facing.astype(np.float32))
+            * (distance > 0.97)
+        )
         canvas.shine((air * 0.75)[..., None] * mix(bright, canvas.paints.light, 0.4))
     canvas.tint(disc, np.clip(colour, 0, 255).astype(np.float32))
     _lift(canvas, disc, 0.50 if bands else 0.66)
@@ -140,7 +148,9 @@ def _paint_sphere(
 
 def _bands(canvas: Canvas, across: Plane, down: Plane) -> Plane:
     """Belts of cloud along the planet's latitude, curled by noise."""
-    curls = fractal(canvas.rng, canvas.width // 2, canvas.height // 2, cells=7, octaves=6, gain=0.55, stretch=3)
+    curls = fractal(
+        canvas.rng, canvas.width // 2, canvas.height // 2, cells=7, octaves=6, gain=0.55, stretch=3
+    )
     curls = resized(curls, canvas.width, canvas.height)
     _, latitude = _turned(across, down)
     wave = np.sin(latitude * 7 + (curls - 0.5) * 3.2) + 0.55 * np.sin(latitude * 17 + 2 + (curls - 0.5) * 4)
@@ -149,14 +159,14 @@ def _bands(canvas: Canvas, across: Plane, down: Plane) -> Plane:
 
 def _craters(canvas: Canvas) -> Plane:
     return resized(
-        fractal(canvas.rng, canvas.width // 2, canvas.height // 2, cells=34, octaves=4, gain=0.6), canvas.width, canvas.height
+        fractal(canvas.rng, canvas.width // 2, canvas.height // 2, cells=34, octaves=4, gain=0.6),
+        canvas.width,
+        canvas.height,
     )
 
 
 def _paint_surface(canvas: Canvas) -> None:
     """The dark ground of another moon, where the viewer stands."""
-    from cutscene.providers.local.renderer.scenes.terrain import Land, crest, paint_land
-
     for near, base, height in ((0.62, 0.93, 0.09), (0.95, 1.03, 0.10)):
         land = Land(near=near, sharp=0.6, cells=3.4, gain=0.5, relief=0.55, mist=0)
         paint_land(canvas, crest(canvas, land, base=base, height=height), land)

@@ -48,7 +48,14 @@ def crown(rng: Rng, x: float, foot: float, height: float) -> list[Points]:
     """A broad tree: a trunk and overlapping leaf clusters."""
     trunk = height * 0.045
     parts = [
-        np.array([(x - trunk, foot), (x - trunk * 0.6, foot - height * 0.5), (x + trunk * 0.6, foot - height * 0.5), (x + trunk, foot)])
+        np.array(
+            [
+                (x - trunk, foot),
+                (x - trunk * 0.6, foot - height * 0.5),
+                (x + trunk * 0.6, foot - height * 0.5),
+                (x + trunk, foot),
+            ]
+        )
     ]
     for _ in range(9):
         angle, away = rng.random() * np.pi * 2, rng.random() ** 0.5 * height * 0.24
@@ -106,5 +113,13 @@ def sow_grass(canvas: Canvas, mask: Picture, line: Plane, *, height: float, dens
         width = max(1.0, size * 0.045)
         fill(
             mask,
-            np.array([(x - width, foot), (x + bend * 0.35, foot - size * 0.6), (x + bend, foot - size), (x + bend * 0.35 + width, foot - size * 0.6), (x + width, foot)]),
+            np.array(
+                [
+                    (x - width, foot),
+                    (x + bend * 0.35, foot - size * 0.6),
+                    (x + bend, foot - size),
+                    (x + bend * 0.35 + width, foot - size * 0.6),
+                    (x + width, foot),
+                ]
+            ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ FLOWERS: Final = ("#fff2b0", "#ffffff", "#ff9fb0", "#ffc861")
 
 
 def paint_village(canvas: Canvas) -> None:
+    _green(canvas)
     paint_sky(canvas, horizon=0.60, clouds=0.7, light_x=0.24 + 0.52 * canvas.rng.random())
     paint_land(canvas, crest(canvas, RANGE, base=0.62, height=0.16), RANGE)
     paint_mist(canvas, at=0.60, thickness=0.03, share=0.4)
@@ -32,7 +34,9 @@ def paint_village(canvas: Canvas) -> None:
     line = _plant(canvas, COMMON, base=0.74, height=0.06, tree=0.06, density=14)
     for across, size in COTTAGES:
         x = canvas.width * across
-        _build_cottage(canvas, x, float(line[int(x)]) + (0.012 + size * 0.35) * canvas.unit, size * canvas.unit)
+        _build_cottage(
+            canvas, x, float(line[int(x)]) + (0.012 + size * 0.35) * canvas.unit, size * canvas.unit
+        )
     line = crest(canvas, MEADOW, base=0.84, height=0.06)
     mask = below(canvas, line)
     plant_crowns(canvas, mask, line, height=0.11, density=6)
@@ -42,6 +46,14 @@ def paint_village(canvas: Canvas) -> None:
     sow_grass(canvas, mask, line, height=0.07, density=420)
     paint_land(canvas, line, FRONT, mask)
     _strew_flowers(canvas, line)
+
+
+def _green(canvas: Canvas) -> None:
+    """Meadows are green at every hour."""
+    paints = canvas.paints
+    canvas.paints = replace(
+        paints, mid=mix(paints.mid, bgr("#5c8f52"), 0.45), near=mix(paints.near, bgr("#23402a"), 0.5)
+    )
 
 
 def _plant(canvas: Canvas, land: Land, *, base: float, height: float, tree: float, density: float) -> Plane:
@@ -64,19 +76,42 @@ def _build_cottage(canvas: Canvas, x: float, foot: float, size: float) -> None:
     ridge = top - size * 0.40
     parts: tuple[tuple[Points, Plane], ...] = (
         (rectangle(gable, top, side, foot), wall * (0.78 if lit_left else 1.0)),
-        (np.array([(left, foot), (left, top), ((left + gable) / 2, ridge), (gable, top), (gable, foot)]), wall * (1.0 if lit_left else 0.78)),
+        (
+            np.array([(left, foot), (left, top), ((left + gable) / 2, ridge), (gable, top), (gable, foot)]),
+            wall * (1.0 if lit_left else 0.78),
+        ),
         (rectangle(x + size * 0.30, ridge - size * 0.12, x + size * 0.40, top), wall * 0.7),
-        (np.array([((left + gable) / 2, ridge - size * 0.05), (x + size * 0.50, ridge - size * 0.05), (side + size * 0.07, top + size * 0.05), (gable - size * 0.02, top + size * 0.05)]), roof * (0.85 if lit_left else 1.08)),
-        (np.array([(left - size * 0.07, top + size * 0.06), ((left + gable) / 2, ridge - size * 0.05), ((left + gable) / 2, ridge + size * 0.02), (left, top + size * 0.10)]), roof * 0.8),
+        (
+            np.array(
+                [
+                    ((left + gable) / 2, ridge - size * 0.05),
+                    (x + size * 0.50, ridge - size * 0.05),
+                    (side + size * 0.07, top + size * 0.05),
+                    (gable - size * 0.02, top + size * 0.05),
+                ]
+            ),
+            roof * (0.85 if lit_left else 1.08),
+        ),
+        (
+            np.array(
+                [
+                    (left - size * 0.07, top + size * 0.06),
+                    ((left + gable) / 2, ridge - size * 0.05),
+                    ((left + gable) / 2, ridge + size * 0.02),
+                    (left, top + size * 0.10),
+                ]
+            ),
+            roof * 0.8,
+        ),
         (rectangle(left + size * 0.15, foot - size * 0.26, left + size * 0.27, foot), wall * 0.42),
     )
     for outline, tone in parts:
         fill(mask, outline)
-        fill(colours, outline, _tuple(tone))
+        fill(colours, outline, tone)
     warm = bgr("#ffd889")
     for at in (0.0, 0.24, 0.46):
         pane = rectangle(x + size * at, foot - size * 0.32, x + size * (at + 0.10), foot - size * 0.18)
-        fill(lights, pane, _tuple(warm * 0.9))
+        fill(lights, pane, warm * 0.9)
         canvas.glint(x + size * (at + 0.05), foot - size * 0.25, size * 0.16, warm * 0.35)
     canvas.lay(mask, colours.astype(np.float32), COMMON.near + 0.04)
     canvas.bloom(lights, size * 0.12, 0.6)
@@ -90,9 +125,5 @@ def _strew_flowers(canvas: Canvas, line: Plane) -> None:
         radius = unit * (0.0022 + 0.0026 * rng.random())
         angle = np.arange(10) / 10 * np.pi * 2
         outline = np.stack([x + np.cos(angle) * radius, y + np.sin(angle) * radius * 0.8], 1)
-        fill(colours, outline, _tuple(bgr(FLOWERS[int(rng.integers(len(FLOWERS)))]) * 0.85))
+        fill(colours, outline, bgr(FLOWERS[int(rng.integers(len(FLOWERS)))]) * 0.85)
     canvas.bloom(colours, unit * 0.006, 0.25)
-
-
-def _tuple(colour: Plane) -> tuple[float, ...]:
-    return tuple(float(np.clip(value, 0, 255)) for value in colour)

@@ -6,13 +6,9 @@ import cv2
 import numpy as np
 
 from cutscene.providers.local.renderer.arrays import (
-    Picture,
     Plane,
     coordinates,
     mix,
-    rectangle,
-    resized,
-    fill,
     smoothstep,
 )
 from cutscene.providers.local.renderer.canvas import Canvas, blend
@@ -28,10 +24,12 @@ def paint_water(
     """
     top = round(canvas.height * level)
     rows = canvas.height - top
-    waves = _waves(canvas, rows)
+    waves = receding(canvas, rows)
     _, y = coordinates(1, rows)
     fall = y / rows
-    deep = mix(mix(colour, canvas.paints.horizon, 0.35), mix(colour, canvas.paints.near, 0.45), fall[..., None])
+    deep = mix(
+        mix(colour, canvas.paints.horizon, 0.35), mix(colour, canvas.paints.near, 0.45), fall[..., None]
+    )
     body = np.broadcast_to(deep, (rows, canvas.width, 3)).astype(np.float32)
     share = mirror * (1 - 0.45 * fall) * np.ones((1, canvas.width), np.float32)
     body = blend(body, _reflection(canvas, top, waves, choppy), share.astype(np.float32))
@@ -43,18 +41,22 @@ def paint_water(
     canvas.ripple = _ripple(canvas, top)
 
 
-def _waves(canvas: Canvas, rows: int) -> Plane:
-    """(rows, width) 0-1: crests that draw together towards the horizon."""
-    width, height = 512, 512
-    tile = fractal(canvas.rng, width, height, cells=6, octaves=5, gain=0.62, stretch=2.5)
+def receding(canvas: Canvas, rows: int, *, cells: float = 6, stretch: float = 2.5) -> Plane:
+    """(rows, width) noise, 0-1, on level ground at the picture's foot: finer towards the horizon."""
+    side = 512
+    tile = fractal(canvas.rng, side, side, cells=cells, octaves=5, gain=0.62, stretch=stretch)
     x, y = coordinates(canvas.width, rows)
     distance = 1 / (y / rows + 0.035)
-    across = (x - canvas.width / 2) / canvas.unit * (distance * 0.16 + 0.10) * width
-    along = distance * 90 + np.zeros_like(across)
-    map_x = (across + 8 * width).astype(np.float32)
-    return np.asarray(
-        cv2.remap(tile, map_x, along.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP), np.float32
+    across = (x - canvas.width / 2) / canvas.unit * (distance * 0.16 + 0.10) * side + 8 * side
+    along = distance * 90 + 0 * x
+    seen = cv2.remap(
+        tile,
+        across.astype(np.float32),
+        along.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_WRAP,
     )
+    return np.asarray(seen, np.float32)
 
 
 def _reflection(canvas: Canvas, top: int, waves: Plane, choppy: float) -> Plane:
@@ -66,7 +68,9 @@ def _reflection(canvas: Canvas, top: int, waves: Plane, choppy: float) -> Plane:
     map_x = (x + torn * 0.6).astype(np.float32)
     map_y = np.maximum(top - 1 - y * min(1.0, top / rows) + torn, 0).astype(np.float32)
     above = cv2.GaussianBlur(canvas.picture[:top], (0, 0), sigmaX=1.2, sigmaY=2 + 6 * choppy)
-    return np.asarray(cv2.remap(above, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(
+        cv2.remap(above, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _paint_glitter(canvas: Canvas, top: int, waves: Plane, strength: float) -> None:
@@ -103,5 +107,3 @@ def _ripple(canvas: Canvas, top: int) -> Plane:
     level = top / canvas.height
     sway = smoothstep(level + 0.02, 1.0, (y + 0.5) / 64)
     return np.repeat(sway, 64, axis=1).astype(np.float32)
-
-
