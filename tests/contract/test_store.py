@@ -1,7 +1,5 @@
 """What every store promises, whatever it keeps its objects in."""
 
-# ruff: noqa: ASYNC240 - a test may block its loop for a moment
-
 from __future__ import annotations
 
 import asyncio

@@ -117,9 +117,10 @@ class ScriptedProvider:
         return Done((self._footage(task_id, task["frames"]).as_uri(),), charged, {"id": task_id})
 
     async def cancel(self, task_id: str) -> None:
-        task = json.loads((self.root / f"{task_id}.json").read_text())
-        self._write_down("cancel", task["prompt"])
-        (self.root / f"{task_id}.json").unlink()
+        path = self.root / f"{task_id}.json"
+        if path.exists():
+            self._write_down("cancel", json.loads(path.read_text())["prompt"])
+            path.unlink()
 
     def calls(self, kind: str, prompt: str | None = None) -> list[str]:
         """Prompts of the calls of that kind, in order."""

@@ -76,7 +76,8 @@ class Camera:
     ) -> None:
         self._timeline, self._sway = timeline, SWAYS[mood]
         self._travel = list(Travel)[int(rng.integers(len(Travel)))]
-        self._phase = float(rng.random())
+        # A loop starts while the camera moves, not where it turns.
+        self._phase = 0.5 * float(rng.integers(2)) + 0.12 * (float(rng.random()) - 0.5)
         self._size = (width, height)
         rows, columns = backdrop.picture.shape[:2]
         self._centre = ((columns - 1) / 2, (rows - 1) / 2)

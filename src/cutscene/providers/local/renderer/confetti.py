@@ -19,6 +19,7 @@ _LIFE: Final = 4.2
 _CORNERS: Final = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64)
 _ROUND: Final = np.stack([np.cos(np.arange(10) / 10 * math.tau), np.sin(np.arange(10) / 10 * math.tau)], 1)
 Values = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 class Confetti:
@@ -49,18 +50,19 @@ class Confetti:
         if not self._timeline.loop:
             self._draw_burst(picture, frame)
             return
-        slow = self._timeline.ages(frame, _LIFE)
-        fast = self._timeline.ages(frame, _LIFE / 2)
-        for copy in range(max(len(slow), len(fast))):
-            ages = np.where(self._fast, fast[copy % len(fast)], slow[copy % len(slow)])
-            shown = np.where(self._fast, copy < len(fast), copy < len(slow))
-            self._draw_falling(picture, (self._birth + ages) % 1, shown)
-
-    def _draw_falling(self, picture: Picture, age: Values, shown: NDArray[np.bool_]) -> None:
+        slow = np.sort(self._timeline.ages(frame, _LIFE))
+        fast = np.sort(self._timeline.ages(frame, _LIFE / 2))
+        # Piece by piece, not copy by copy: what lies on top must not change from loop to loop.
+        index = np.concatenate(
+            [np.full(len(fast if quick else slow), at) for at, quick in enumerate(self._fast)]
+        )
+        ages = np.concatenate([fast if quick else slow for quick in self._fast])
+        age = (self._birth[index] + ages) % 1
         width, height = self._size
-        x = self._x * width + self._sway * np.sin(math.tau * (self._sways * age + self._phase))
-        y = (-0.08 + 1.16 * age) * height
-        self._draw_pieces(picture, x, y, age, shown)
+        x = self._x[index] * width + self._sway[index] * np.sin(
+            math.tau * (self._sways[index] * age + self._phase[index])
+        )
+        self._draw_pieces(picture, index, x, (-0.08 + 1.16 * age) * height, age)
 
     def _draw_burst(self, picture: Picture, frame: int) -> None:
         seconds = frame / FPS
@@ -68,32 +70,27 @@ class Confetti:
         x = x + self._sway * np.sin(math.tau * (self._sways * seconds / _LIFE + self._phase)) * min(
             1, seconds
         )
-        shown = (y < self._size[1] * 1.05) & (seconds > self._burst.start)
-        self._draw_pieces(picture, x, y, np.full(len(x), seconds / _LIFE), shown)
+        index = np.flatnonzero((y < self._size[1] * 1.05) & (seconds > self._burst.start))
+        self._draw_pieces(picture, index, x[index], y[index], np.full(len(index), seconds / _LIFE))
 
-    def _draw_pieces(
-        self, picture: Picture, x: Values, y: Values, age: Values, shown: NDArray[np.bool_]
-    ) -> None:
-        turn = math.tau * (self._spins * age + self._phase)
-        flip = np.cos(math.tau * (self._flips * age + self._flip_phase))
+    def _draw_pieces(self, picture: Picture, index: Indices, x: Values, y: Values, age: Values) -> None:
+        """Draw piece ``index[i]`` at ``x[i]``, ``y[i]``, as turned as it is at ``age[i]``."""
+        turn = math.tau * (self._spins[index] * age + self._phase[index])
+        flip = np.cos(math.tau * (self._flips[index] * age + self._flip_phase[index]))
+        half, around = self._half[index], self._round[index]
+        high = half * np.maximum(np.abs(flip), 0.10) * np.where(around, 1, self._aspect[index])
         cosine, sine = np.cos(turn), np.sin(turn)
-        tones = self._lit(flip)
-        for index in np.flatnonzero(shown):
-            outline = _ROUND if self._round[index] else _CORNERS
-            half = self._half[index]
-            local = outline * (
-                half,
-                half * max(abs(flip[index]), 0.10) * (1 if self._round[index] else self._aspect[index]),
-            )
-            turned = local @ np.array([(cosine[index], sine[index]), (-sine[index], cosine[index])])
-            fill(picture, turned + np.array((x[index], y[index])), tones[index])
+        axes = np.stack([half * cosine, half * sine, -high * sine, high * cosine], 1).reshape(-1, 2, 2)
+        centres = np.stack([x, y], 1)
+        for at, tone in enumerate(self._lit(index, flip)):
+            outline = _ROUND if around[at] else _CORNERS
+            fill(picture, outline @ axes[at] + centres[at], tone)
 
-    def _lit(self, flip: Values) -> Values:
-        """Paper: bright when it faces us, darker on its back, a flash when it catches the light."""
+    def _lit(self, index: Indices, flip: Values) -> Values:
+        """(pieces, 3) BGR: bright when it faces us, darker on its back, a flash when it catches the light."""
         front = np.where(flip > 0, 0.74 + 0.28 * flip, 0.58 + 0.20 * -flip)
         flash = np.maximum(0, flip - 0.93) * 9
-        tones = self._colours * front[:, None] + 255 * flash[:, None] * 0.5
-        return np.asarray(tones, np.float64)
+        return np.asarray(self._colours[index] * front[:, None] + 255 * flash[:, None] * 0.5, np.float64)
 
 
 class _Burst:

@@ -18,7 +18,7 @@ from cutscene.providers.local.renderer.confetti import Confetti
 from cutscene.providers.local.renderer.grade import GRADES, graded, vignette
 from cutscene.providers.local.renderer.light import AIR, Light
 from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
-from cutscene.providers.local.renderer.particles import Particles, Swarm, sprite, stamp
+from cutscene.providers.local.renderer.particles import Particles, Sprite, Swarm, sprite, stamp
 from cutscene.providers.local.renderer.scenes import paint
 from cutscene.providers.local.renderer.still import backdrop_of
 from cutscene.providers.local.renderer.timeline import Timeline

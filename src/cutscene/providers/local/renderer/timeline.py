@@ -60,6 +60,8 @@ class Timeline:
         ages = self.ages(frame, life)
         if len(ages) == 1:
             ages = np.array([ages[0], (ages[0] + 0.5) % 1])
+        # Sums of floats depend on their order: the copies' changes from loop to loop.
+        ages = np.sort(ages)
         weights = np.sin(np.pi * ages) ** 2
         return list(zip(ages.tolist(), (weights / weights.sum()).tolist(), strict=True))
 

@@ -48,10 +48,12 @@ class Rain:
         wide, high = (max(8, round(side * self._unit)) for side in curtain.tile)
         # A fall of one tile moves a whole tile's part sideways: the drops' slant.
         one = np.zeros((high * 3, wide * 3), np.uint8)
+        # In a small layer a drop cannot be as thin as it should: paler instead.
+        paleness = min(1.0, self._unit / 480)
         for _ in range(curtain.drops):
             x, y = rng.random() * wide, rng.random() * high
             length = curtain.length * self._unit * (0.6 + 0.8 * rng.random())
-            shade = curtain.brightness * (0.4 + 0.6 * rng.random())
+            shade = curtain.brightness * paleness * (0.4 + 0.6 * rng.random())
             for column in range(-1, 3):
                 for row in range(-1, 3):
                     start = np.array((x + column * wide, y + row * high))

@@ -1,0 +1,160 @@
+"""What every provider must do, run over each of them. A new provider joins the list of `provider`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pytest
+
+from cutscene.domain import Aspect, Credits, VideoRequest
+from cutscene.errors import CutsceneError, InputValidationError
+from cutscene.media.picture import crop_to
+from cutscene.media.probe import probe
+from cutscene.providers import (
+    Capabilities,
+    Done,
+    Failed,
+    Model,
+    NotSubmitted,
+    Pending,
+    Provider,
+    Providers,
+    TaskState,
+)
+from cutscene.providers.generate_video import generate_video, short_form
+from cutscene.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["local", "scripted"])
+async def provider(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Provider]:
+    async with Providers(Settings(home=tmp_path)) as providers:
+        yield await providers.get("video", request.param)
+
+
+async def outcome(provider: Provider, task_id: str, seconds: float = 60) -> TaskState:
+    deadline = time.monotonic() + seconds
+    while True:
+        state = await provider.poll(task_id)
+        if not isinstance(state, Pending):
+            return state
+        assert state.progress is None or 0 <= state.progress <= 1
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def test_it_is_a_provider(provider: Provider) -> None:
+    assert isinstance(provider, Provider)
+
+
+async def test_its_capabilities_are_plain_data(provider: Provider) -> None:
+    found = provider.capabilities()
+    assert isinstance(found, Capabilities)
+    assert found == provider.capabilities()
+    assert found.models
+    assert found.concurrency >= 1
+    assert 0 < found.poll_interval < found.timeout
+    for model in found.models:
+        assert model.text or model.image
+        assert 0 < model.min_duration <= model.max_duration
+        assert all(width % 2 == height % 2 == 0 for width, height in model.sizes.values())
+
+
+async def test_it_names_the_model_that_serves_a_request(provider: Provider) -> None:
+    model = provider.check(VideoRequest(prompt="mountains", duration=2.0))
+    assert isinstance(model, Model)
+    assert model in provider.capabilities().models
+
+
+@pytest.mark.parametrize("wrong", [{"model": "no-such-model"}, {"duration": 30.0}, {"duration": 1.0}])
+async def test_what_it_refuses_it_refuses_without_io(provider: Provider, wrong: dict[str, object]) -> None:
+    request = VideoRequest.from_json({"prompt": "mountains", **wrong})
+    limits = provider.capabilities().models[0]
+    if "model" not in wrong and limits.min_duration <= request.duration <= limits.max_duration:
+        assert provider.check(request) == limits
+        return
+    with pytest.raises(InputValidationError):
+        provider.check(request)
+
+
+async def test_an_estimate_is_an_upper_bound_in_credits(provider: Provider) -> None:
+    short, long = (provider.estimate(VideoRequest(prompt="x", duration=d)) for d in (2.0, 4.0))
+    assert isinstance(short, Credits)
+    assert Credits() <= short <= long
+
+
+async def test_a_request_becomes_footage(provider: Provider, tmp_path: Path) -> None:
+    request = VideoRequest(prompt="mountains at dusk", duration=1.0, seed=3)
+    submitted = await provider.submit(request)
+    state = await outcome(provider, submitted.task_id)
+    assert isinstance(state, Done)
+    assert await outcome(provider, submitted.task_id) == state  # looking again changes nothing
+    if state.credits is not None:
+        assert state.credits <= provider.estimate(request)
+    facts = probe(Path(url2pathname(urlsplit(state.urls[0]).path)))
+    assert facts.frames >= 20
+
+
+async def test_a_picture_is_taken_as_a_data_uri(provider: Provider, still: bytes) -> None:
+    picture = crop_to(still, *Aspect.SQUARE.size)
+    request = VideoRequest(prompt="a gentle pan", image=picture.data_uri, aspect=Aspect.SQUARE, duration=1.0)
+    submitted = await provider.submit(request)
+    assert isinstance(await outcome(provider, submitted.task_id), Done)
+
+
+async def test_two_submissions_are_two_tasks(provider: Provider) -> None:
+    request = VideoRequest(prompt="mountains", duration=1.0)
+    one, two = await provider.submit(request), await provider.submit(request)
+    assert one.task_id != two.task_id
+
+
+async def test_what_is_wrong_is_not_submitted(provider: Provider) -> None:
+    request = VideoRequest(prompt="[refuse]", duration=1.0, model=None if provider.id == "scripted" else "no")
+    with pytest.raises(NotSubmitted) as refused:
+        await provider.submit(request)
+    assert isinstance(refused.value.error, CutsceneError)
+    assert refused.value.retry_after is None
+
+
+async def test_cancel_ends_a_task_and_may_be_repeated(provider: Provider) -> None:
+    submitted = await provider.submit(VideoRequest(prompt="sea [work:60]", duration=10.0))
+    await provider.cancel(submitted.task_id)
+    await provider.cancel(submitted.task_id)
+    assert isinstance(await outcome(provider, submitted.task_id), Failed)
+
+
+async def test_a_task_nobody_knows_has_failed(provider: Provider) -> None:
+    state = await provider.poll("local-0123456789abcdef")
+    assert isinstance(state, Failed)
+
+
+async def test_the_thin_face(provider: Provider) -> None:
+    answer = await generate_video(provider, {"prompt": "ice and light", "duration": 1.0, "seed": 1})
+    assert answer["uri"].startswith("file://")
+    assert set(answer["metadata"]) >= {
+        "provider_id",
+        "model",
+        "duration_sec",
+        "resolution",
+        "fps",
+        "format",
+        "cost_usd",
+        "raw_response",
+    }
+    assert answer["metadata"]["provider_id"] == provider.id
+    assert short_form(answer) == {
+        "video_url": answer["uri"],
+        "duration_ms": 1000,
+        "credits_used": answer["metadata"]["credits_used"],
+    }
+
+
+async def test_the_thin_face_raises_what_happened(provider: Provider) -> None:
+    with pytest.raises(InputValidationError):
+        await generate_video(provider, {"prompt": "x", "model": "no-such-model"})

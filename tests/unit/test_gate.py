@@ -1,0 +1,197 @@
+"""The gate and the fence on rows alone: no engine, both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from cutscene import gate, jobs, limits, segments, tenants, transitions
+from cutscene.database import Database, clock, open_database
+from cutscene.database import jobs as job_table
+from cutscene.database import segments as segment_table
+from cutscene.database import tenants as tenant_table
+from cutscene.domain import Credits, SegmentState, VideoRequest
+from cutscene.ledger import Account
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = open_database(database_url)
+    with opened.engine.begin() as connection:
+        limits.register(connection, ["fast", "slow"])
+    yield opened
+    opened.engine.dispose()
+
+
+def submit(
+    connection: Connection, name: str, tenant: str, *, provider: str = "fast", priority: int = 0
+) -> None:
+    job = jobs.NewJob(
+        id=name,
+        tenant=tenant,
+        run="r",
+        idempotency_key=None,
+        request=VideoRequest(prompt=name),
+        provider=provider,
+        model="m",
+        priority=priority,
+    )
+    account = Account(tenant=tenant, job_id=name, provider=provider, model="m", usd_per_credit="0.01")
+    transitions.submit(connection, job, Credits.of(20), account, max_active=1)
+
+
+def admit(connection: Connection, **concurrency: int) -> list[str]:
+    return gate.admit(connection, concurrency, lambda *_: None)
+
+
+def end(connection: Connection, name: str) -> None:
+    transitions.close_segment(
+        connection, segments.current(connection, name).id, SegmentState.SUCCEEDED, Credits.of(20)
+    )
+
+
+def test_one_job_of_each_tenant_in_turn(database: Database) -> None:
+    with database.engine.begin() as connection:
+        for name in ("a1", "a2", "b1", "b2"):
+            submit(connection, name, name[0])
+        assert admit(connection, fast=10) == ["a1", "b1"]
+        assert admit(connection, fast=10) == []
+        end(connection, "b1")
+        assert admit(connection, fast=10) == ["b2"]
+        end(connection, "a1")
+        end(connection, "a1")  # twice frees one slot only
+        assert admit(connection, fast=10) == ["a2"]
+
+
+def test_the_least_recently_served_goes_first(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        assert admit(connection, fast=1) == ["a1"]
+        submit(connection, "a2", "a")
+        submit(connection, "b1", "b")
+        end(connection, "a1")
+        assert admit(connection, fast=1) == ["b1"]
+
+
+def test_a_lower_priority_number_goes_first_then_the_older(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "late", "a", priority=5)
+        submit(connection, "first", "a", priority=-1)
+        submit(connection, "second", "a", priority=-1)
+        order = []
+        for _ in range(3):
+            order += admit(connection, fast=1)
+            end(connection, order[-1])
+        assert order == ["first", "second", "late"]
+
+
+def test_the_account_is_never_exceeded(database: Database) -> None:
+    with database.engine.begin() as connection:
+        for n in range(6):
+            submit(connection, f"j{n}", f"t{n}")
+        assert len(admit(connection, fast=4)) == 4
+        assert admit(connection, fast=4) == []
+        end(connection, "j0")
+        assert len(admit(connection, fast=4)) == 1
+
+
+def test_a_tenants_own_limit(database: Database) -> None:
+    with database.engine.begin() as connection:
+        tenants.limit(connection, "a", 2)
+        for n in range(3):
+            submit(connection, f"a{n}", "a")
+        assert admit(connection, fast=9) + admit(connection, fast=9) == ["a0", "a1"]
+        assert admit(connection, fast=9) == []
+        tenants.apply_default(connection, 7)  # its own limit stays
+        assert admit(connection, fast=9) == []
+
+
+def test_a_paused_or_full_provider_does_not_block_the_others(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "slow job", "a", provider="slow")
+        submit(connection, "fast job", "a", provider="fast")
+        submit(connection, "other", "b", provider="slow")
+        limits.pause(connection, limits.Pause("slow", 60, "429"))
+        assert admit(connection, fast=5, slow=5) == ["fast job"]
+        limits.pause(connection, limits.Pause("slow", 1, "shorter"))
+        assert [pause.reason for pause in limits.pauses(connection)] == ["429"]
+        assert admit(connection, fast=5) == []  # nor one that this process cannot use
+
+
+def test_waiting_is_cheap(database: Database) -> None:
+    with database.engine.begin() as connection:
+        assert not gate.anyone_ready(connection)
+        submit(connection, "a1", "a")
+        assert gate.anyone_ready(connection)
+        admit(connection, fast=1)
+        submit(connection, "a2", "a")
+        assert not gate.anyone_ready(connection)
+
+
+def test_gates_that_race_do_not_overfill(database: Database) -> None:
+    """Eight gates at once, ten tenants with two jobs each, four places."""
+    with database.engine.begin() as connection:
+        for n in range(20):
+            submit(connection, f"j{n}", f"t{n % 10}")
+    barrier = threading.Barrier(8)
+    admitted: list[str] = []
+
+    def look() -> None:
+        barrier.wait()
+        for _ in range(3):
+            with database.engine.begin() as connection:
+                admitted.extend(admit(connection, fast=4))
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(admitted) == len(set(admitted)) == 4
+    with database.engine.begin() as connection:
+        assert connection.execute(sa.select(sa.func.max(tenant_table.c.active))).scalar() == 1
+        taken = sa.select(sa.func.count()).where(job_table.c.slot.is_(sa.true()))
+        assert connection.execute(taken).scalar() == 4
+
+
+def test_the_fence_lets_one_through(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+    barrier = threading.Barrier(8)
+    won: list[str] = []
+
+    def cross(fence: str) -> None:
+        barrier.wait()
+        with database.engine.begin() as connection:
+            if segments.cross_fence(connection, "a1-0-1", fence):
+                won.append(fence)
+
+    threads = [threading.Thread(target=cross, args=(f"f{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    [winner] = won
+    with database.engine.begin() as connection:
+        assert segments.cross_fence(connection, "a1-0-1", winner)  # the commit's own answer was lost
+        assert not segments.cross_fence(connection, "a1-0-1", "another")
+        segments.reopen(connection, "a1-0-1")
+        assert segments.cross_fence(connection, "a1-0-1", "another")
+
+
+def test_a_lost_slot_comes_back_when_no_task_can_live_any_more(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        submit(connection, "a2", "a")
+        admit(connection, fast=1)
+        segments.cross_fence(connection, "a1-0-1", "f")
+        segments.lose(connection, "a1-0-1")
+        transitions.free_stale_slots(connection, {"fast": 600.0})
+        assert admit(connection, fast=1) == []
+        connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
+        transitions.free_stale_slots(connection, {"fast": 600.0})
+        assert admit(connection, fast=1) == ["a2"]
