@@ -1,6 +1,6 @@
 """Draws the still that ships with the package: a castle above a valley at sunset.
 
-    python bench/draw_still.py [FILE]
+python bench/draw_still.py [FILE]
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ from sqlalchemy import Connection
 
 from cutscene import gate, jobs, limits, tenants, transitions
 from cutscene.database import Database, clock, insert_new, is_postgres
-from cutscene.database import executors as table
 from cutscene.errors import CutsceneError, WorkerConflictError
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities
+from cutscene.tables import executors as table
 
 __all__ = ["Engine", "WorkerLock", "worker_lives"]
 

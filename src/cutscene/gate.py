@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from cutscene import jobs, limits, tenants
-from cutscene.database import is_postgres, job_queued, tenant_ready
-from cutscene.database import jobs as job_table
-from cutscene.database import tenants as tenant_table
+from cutscene.database import is_postgres
+from cutscene.tables import job_queued, tenant_ready
+from cutscene.tables import jobs as job_table
+from cutscene.tables import tenants as tenant_table
 
 __all__ = ["HandOver", "admit", "anyone_ready"]
 

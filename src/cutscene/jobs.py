@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new, job_holds_slot, job_queued, job_running, job_to_cancel
-from cutscene.database import jobs as table
+from cutscene.database import clock, insert_new
 from cutscene.domain import Clip, Credits, Job, JobState, Stage, VideoRequest
 from cutscene.errors import CutsceneError, NotFoundError
+from cutscene.tables import job_holds_slot, job_queued, job_running, job_to_cancel
+from cutscene.tables import jobs as table
 
 __all__ = ["NewJob"]
 

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from cutscene.database import clock, insert_new, is_postgres
-from cutscene.database import ledger as table
 from cutscene.domain import Credits
+from cutscene.tables import ledger as table
 
 __all__ = [
     "Account",

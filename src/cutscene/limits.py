@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from cutscene.database import clock, insert_new, is_postgres
-from cutscene.database import provider_limits as table
+from cutscene.tables import provider_limits as table
 
 __all__ = ["Pause", "claim_open", "pause", "pauses", "register"]
 

@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new, job_holds_slot, jobs
-from cutscene.database import segments as table
+from cutscene.database import clock, insert_new
 from cutscene.domain import SegmentState
+from cutscene.tables import job_holds_slot, jobs
+from cutscene.tables import segments as table
 
 __all__ = [
     "age",

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from cutscene.database import clock, insert_new
-from cutscene.database import tenants as table
+from cutscene.tables import tenants as table
 
 __all__ = ["apply_default", "limit", "served", "slot_freed", "starts_waiting", "stops_waiting"]
 

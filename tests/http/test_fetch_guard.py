@@ -1,7 +1,5 @@
 """Where a link from outside may not lead: addresses in all spellings, redirects, files of this machine."""
 
-# ruff: noqa: ASYNC240 - a test may block its loop for a moment
-
 from __future__ import annotations
 
 import os

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cutscene.database import Database, clock, insert_new, metadata, open_database, tenants
+from cutscene.database import Database, clock, insert_new, open_database
 from cutscene.errors import ConflictError, StorageError
 from cutscene.migrations import HEAD
+from cutscene.tables import metadata, tenants
 
 
 @pytest.fixture

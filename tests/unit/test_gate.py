@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 
 from cutscene import gate, jobs, limits, segments, tenants, transitions
 from cutscene.database import Database, clock, open_database
-from cutscene.database import jobs as job_table
-from cutscene.database import segments as segment_table
-from cutscene.database import tenants as tenant_table
 from cutscene.domain import Credits, SegmentState, VideoRequest
 from cutscene.ledger import Account
+from cutscene.tables import jobs as job_table
+from cutscene.tables import segments as segment_table
+from cutscene.tables import tenants as tenant_table
 
 
 @pytest.fixture

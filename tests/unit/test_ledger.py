@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from cutscene import ledger
-from cutscene.database import ledger as table
-from cutscene.database import metadata, open_database
+from cutscene.database import open_database
 from cutscene.domain import Credits
 from cutscene.ledger import Account, Basis, Grouping
+from cutscene.tables import ledger as table
+from cutscene.tables import metadata
 
 ACCOUNT = Account(tenant="acme", job_id="j", provider="p", model="m", usd_per_credit="0.01")
 

@@ -1,7 +1,5 @@
 """What the local store does beyond the contract of all stores."""
 
-# ruff: noqa: ASYNC240 - a test may block its loop for a moment
-
 from __future__ import annotations
 
 import asyncio

@@ -72,6 +72,7 @@ def build_castle(canvas: Canvas, x: float, ground: float, size: float = 0.36) ->
     lights = np.zeros_like(colours)
     for tower in TOWERS:
         _build(canvas, tower, mask, colours, lights, x, ground, pixels)
+    _open_gate(canvas, colours, lights, x, ground, pixels)
     canvas.lay(mask, colours.astype(np.float32), CRAG.near)
     canvas.bloom(lights, canvas.unit * 0.012, 0.9)
     across = (np.arange(canvas.width) - x) / pixels
@@ -110,6 +111,19 @@ def _build(
         _raise_flag(canvas, mask, colours, centre, top - half * 3.0, size)
     for window in range(tower.windows):
         _light_window(canvas, lights, centre, top + (window + 0.7) * 0.085 * size, size)
+
+
+def _open_gate(
+    canvas: Canvas, colours: Picture, lights: Picture, x: float, ground: float, size: float
+) -> None:
+    """An arch with torches at both sides."""
+    turn = np.linspace(np.pi, 2 * np.pi, 12)
+    half, spring = 0.032 * size, ground - 0.020 * size
+    arch = np.stack([x + np.cos(turn) * half, spring + np.sin(turn) * half], 1)
+    foot = np.array([(x + half, ground + 0.10 * size), (x - half, ground + 0.10 * size)])
+    fill(colours, np.concatenate([arch, foot]), canvas.paints.near)
+    for side in (-1, 1):
+        _light_window(canvas, lights, x + side * 0.055 * size, spring - 0.02 * size, size * 0.6)
 
 
 def _lit(canvas: Canvas, tone: Plane, facing: float, strength: float) -> Plane:

@@ -48,8 +48,8 @@ def _paint_gradient(canvas: Canvas, horizon: float) -> None:
     lower = smoothstep(0.42, 1.02, fall)
     sky = mix(mix(paints.zenith, paints.sky, upper), paints.horizon, lower)
     distance = distance_to_light(canvas, width, height)[..., None]
-    warmth = np.exp(-((distance / 0.42) ** 1.3))
-    sky = mix(sky, mix(paints.horizon, paints.light, 0.45), warmth * 0.6)
+    warmth = np.exp(-((distance / 0.36) ** 1.4))
+    sky = mix(sky, mix(paints.horizon, paints.light, 0.2), warmth * 0.62)
     canvas.picture[:] = resized(sky, canvas.width, canvas.height)
 
 
@@ -85,8 +85,10 @@ def _paint_body(canvas: Canvas, disc: float) -> None:
             halo, core = 0.28, 0.22
         case Body.VEILED:
             halo, core = 0.42, 0.25
-    glow = np.exp(-((distance / 0.24) ** 1.15)) * halo + np.exp(-((distance / (disc * 2)) ** 1.4)) * core
-    canvas.shine((glow[..., None] * paints.light).astype(np.float32))
+    # A wide halo in the light's own white would turn the evening gray.
+    wide = np.exp(-((distance / 0.24) ** 1.15))[..., None] * halo * mix(paints.horizon, paints.light, 0.35)
+    close = np.exp(-((distance / (disc * 2)) ** 1.4))[..., None] * core * paints.light
+    canvas.shine((wide + close).astype(np.float32))
 
 
 def _paint_disc(canvas: Canvas, distance: Plane, radius: float, colour: Plane) -> None:
