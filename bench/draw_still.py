@@ -16,7 +16,7 @@ from cutscene.providers.local.renderer.scenes import paint
 from cutscene.providers.local.renderer.words import Brief, Mood, SceneName
 
 SIZE = (1600, 1000)
-SEED = 14
+SEED = 19
 MAX_BYTES = 200_000
 TARGET = Path(__file__).parents[1] / "src/cutscene/assets/intro-still.jpg"
 

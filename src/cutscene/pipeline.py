@@ -34,7 +34,7 @@ from cutscene.errors import (
     SubmissionUnknownError,
     from_code,
 )
-from cutscene.media import conform, loop, picture, poster, probe
+from cutscene.media import boxes, conform, loop, picture, poster, probe
 from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
@@ -261,7 +261,7 @@ class Pipeline:
                     state.urls[0], target, session=self._session, file_root=self._settings.local_tasks
                 )
                 await self._in_thread(probe.probe, target)
-            except (fetch.FetchError, fetch.LinkExpired, probe.UnplayableVideo, ProviderError) as error:
+            except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, ProviderError) as error:
                 reason = str(error)
                 _log.warning("fetch_failed", task=task_id, reason=reason)
             else:
@@ -339,5 +339,8 @@ class _Measured:
 def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:
     """Exactly the asked size and length, then measured: what is returned is never echoed."""
     width, height = request.aspect.size
-    conform.conform(footage, target, width=width, height=height, frames=request.frames, fps=FPS)
+    try:
+        conform.conform(footage, target, width=width, height=height, frames=request.frames, fps=FPS)
+    except boxes.UnplayableVideo as error:
+        raise ProviderError(f"The provider's footage cannot be used. {error}") from error
     return _Measured(probe.probe(target), loop.measure_seam(target), poster.draw_poster(target))

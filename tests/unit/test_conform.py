@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.conform import conform
-from cutscene.media.probe import Facts, UnplayableVideo, decode, probe, to_bgr
+from cutscene.media.probe import Facts, decode, probe, to_bgr
 
 WIDTH, HEIGHT, FRAMES = 160, 90, 24
 

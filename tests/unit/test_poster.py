@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.poster import draw_poster
-from cutscene.media.probe import UnplayableVideo
 
 
 def opened(data: bytes) -> Image.Image:

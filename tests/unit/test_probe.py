@@ -14,7 +14,8 @@ from av.stream import Disposition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cutscene.media.probe import Facts, Limits, UnplayableVideo, check_boxes, decode, probe, to_bgr
+from cutscene.media.boxes import Limits, UnplayableVideo, check_boxes
+from cutscene.media.probe import Facts, decode, probe, to_bgr
 
 
 @pytest.fixture

@@ -15,17 +15,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.encode import Encoder, to_yuv
-from cutscene.media.probe import (
-    DEFAULT_LIMITS,
-    Facts,
-    Limits,
-    UnplayableVideo,
-    decode,
-    open_video,
-    probe,
-    to_bgr,
-)
+from cutscene.media.probe import Facts, decode, open_video, probe, to_bgr
 
 __all__ = ["conform"]
 

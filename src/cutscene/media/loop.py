@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutscene.media.probe import DEFAULT_LIMITS, Limits, decode, to_bgr
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits
+from cutscene.media.probe import decode, to_bgr
 
 __all__ = ["SEAMLESS", "Seam", "measure_seam", "seam", "thumbnail"]
 

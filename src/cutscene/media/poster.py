@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image
 
-from cutscene.media.probe import DEFAULT_LIMITS, Limits, decode, to_bgr
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits
+from cutscene.media.probe import decode, to_bgr
 
 __all__ = ["draw_poster"]
 

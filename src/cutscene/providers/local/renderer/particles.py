@@ -59,8 +59,10 @@ class Particles:
         self._speed = (0.55 + 0.9 * nearness) * unit * swarm.life
         self._sway = swarm.sway * (0.4 + nearness) * unit
         self._twinkle = swarm.twinkle * (0.6 + 0.9 * rng.random(count))
+        bright = colour * swarm.strength
         self._sprites = {
-            float(size): _sprites(float(size), colour, swarm) for size in np.unique(self._radius)
+            float(size): sprites(float(size), bright, _LEVELS, soft=swarm.soft)
+            for size in np.unique(self._radius)
         }
 
     def draw(self, layer: Picture, frame: int) -> None:
@@ -77,33 +79,23 @@ class Particles:
         y = self._y * height - swarm.rise * moved
         level = np.sin(np.pi * age) ** 0.7 * brightness * _LEVELS
         for index in np.flatnonzero(level >= 1):
-            sprites = self._sprites[float(self._radius[index])]
-            stamp(layer, sprites[min(int(level[index]), _LEVELS) - 1], float(x[index]), float(y[index]))
+            levels = self._sprites[float(self._radius[index])]
+            stamp(layer, levels[min(int(level[index]), _LEVELS) - 1], float(x[index]), float(y[index]))
 
 
-Sprite = list[Picture]
-"""One soft light at every sub-pixel phase, row by row."""
+Sprite = NDArray[np.uint8]
+"""(16, side, side, 3): one soft light at every sub-pixel phase, row by row."""
 
 
-def _sprites(radius: float, colour: Plane, swarm: Swarm) -> list[Sprite]:
-    strength = swarm.strength
-    return [
-        sprite(radius, colour * strength * (level + 1) / _LEVELS, soft=swarm.soft) for level in range(_LEVELS)
-    ]
-
-
-def sprite(radius: float, colour: Plane, *, soft: bool = False) -> Sprite:
-    """A soft light of ``radius`` pixels; ``colour`` BGR 0-255 at its centre."""
+def sprites(radius: float, colour: Plane, levels: int, *, soft: bool = False) -> list[Sprite]:
+    """A soft light of ``radius`` pixels, from faint to bright; ``colour`` BGR 0-255 at its centre."""
     side = math.ceil(radius * 2) + 3
-    axis = np.arange(side, dtype=np.float32) - side / 2 + 0.5
-    result = []
-    for row in range(_PHASES):
-        for column in range(_PHASES):
-            across, down = axis[None, :] - column / _PHASES, axis[:, None] - row / _PHASES
-            distance = np.sqrt(across * across + down * down) / radius
-            light = _disc(distance) if soft else _spark(distance)
-            result.append(np.clip(light[..., None] * colour, 0, 255).astype(np.uint8))
-    return result
+    axis = np.arange(side, dtype=np.float32) - (side - 1) / 2
+    shifted = axis[None, :] - np.arange(_PHASES, dtype=np.float32)[:, None] / _PHASES
+    squared = (shifted * shifted)[:, None, :, None] + (shifted * shifted)[None, :, None, :]
+    distance = np.sqrt(squared).reshape(_PHASES * _PHASES, side, side) / radius
+    light = (_disc(distance) if soft else _spark(distance))[..., None] * colour
+    return [np.clip(light * ((level + 1) / levels), 0, 255).astype(np.uint8) for level in range(levels)]
 
 
 def _spark(distance: Plane) -> Plane:
@@ -119,7 +111,7 @@ def _disc(distance: Plane) -> Plane:
 
 def stamp(layer: Picture, sprite: Sprite, x: float, y: float) -> None:
     """Add ``sprite`` to ``layer``, centred on x, y."""
-    side = len(sprite[0])
+    side = sprite.shape[1]
     left, top = math.floor(x - side / 2), math.floor(y - side / 2)
     column, row = int((x - side / 2 - left) * _PHASES), int((y - side / 2 - top) * _PHASES)
     height, width = layer.shape[:2]
@@ -127,4 +119,5 @@ def stamp(layer: Picture, sprite: Sprite, x: float, y: float) -> None:
     if x0 >= x1 or y0 >= y1:
         return
     under = layer[y0:y1, x0:x1]
-    cv2.add(under, sprite[row * _PHASES + column][y0 - top : y1 - top, x0 - left : x1 - left], dst=under)
+    light = sprite[row * _PHASES + column]
+    cv2.add(under, light[y0 - top : y1 - top, x0 - left : x1 - left], dst=under)

@@ -18,7 +18,7 @@ from cutscene.providers.local.renderer.confetti import Confetti
 from cutscene.providers.local.renderer.grade import GRADES, graded, vignette
 from cutscene.providers.local.renderer.light import AIR, Light
 from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
-from cutscene.providers.local.renderer.particles import Particles, Sprite, Swarm, sprite, stamp
+from cutscene.providers.local.renderer.particles import Particles, Sprite, Swarm, sprites, stamp
 from cutscene.providers.local.renderer.scenes import paint
 from cutscene.providers.local.renderer.still import backdrop_of
 from cutscene.providers.local.renderer.timeline import Timeline
@@ -156,7 +156,7 @@ class _Flicker:
     x: float
     y: float
     depth: float
-    levels: tuple[Sprite, ...]
+    levels: list[Sprite]
     """From faint to bright."""
     phase: float
     period: float
@@ -171,7 +171,7 @@ class _Flicker:
             x=glint.x,
             y=glint.y,
             depth=float(backdrop.depth[row, column]),
-            levels=tuple(sprite(radius, colour * level) for level in (0.25, 0.5, 0.75, 1.0)),
+            levels=sprites(radius, colour, 4),
             phase=float(rng.random()),
             period=0.9 + 1.8 * float(rng.random()),
         )

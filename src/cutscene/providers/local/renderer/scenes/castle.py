@@ -118,7 +118,7 @@ def _open_gate(
 ) -> None:
     """An arch with torches at both sides."""
     turn = np.linspace(np.pi, 2 * np.pi, 12)
-    half, spring = 0.032 * size, ground - 0.020 * size
+    half, spring = 0.030 * size, ground - 0.062 * size
     arch = np.stack([x + np.cos(turn) * half, spring + np.sin(turn) * half], 1)
     foot = np.array([(x + half, ground + 0.10 * size), (x - half, ground + 0.10 * size)])
     fill(colours, np.concatenate([arch, foot]), canvas.paints.near)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,7 +86,10 @@ def _paint_row(canvas: Canvas, row: Row) -> None:
     blocks: list[tuple[float, float, float]] = []
     while left < canvas.width:
         width = row.width * unit * (0.6 + 0.8 * rng.random())
-        height = unit * (row.lowest + (row.highest - row.lowest) * rng.random() ** 1.7)
+        # The skyline opens where the light stands.
+        away = (left + width / 2 - canvas.light[0]) / (0.22 * unit)
+        room = 1 - 0.55 * math.exp(-away * away)
+        height = unit * (row.lowest + (row.highest - row.lowest) * rng.random() ** 1.7) * room
         blocks.append((left, left + width, canvas.height * STREET - height))
         left += width * (1 + 0.25 * rng.random())
     for block in blocks:

@@ -68,7 +68,7 @@ def _paint_dune(canvas: Canvas, base: float, height: float, near: float) -> None
     """One dune: a sharp crest, a lit windward side, a shaded lee whose edge winds down."""
     rng, unit = canvas.rng, canvas.unit
     cells = 1.3 * canvas.width / unit
-    hills = profile(rng, canvas.width, cells=cells, octaves=2, gain=0.35, sharp=0.75)
+    hills = profile(rng, canvas.width, cells=cells, octaves=2, gain=0.35, sharp=0.55)
     line = (canvas.height * base - hills * height * unit).astype(np.float32)
     width, rows = canvas.width // 2, canvas.height // 2
     half_line = resized(line[None], width, 1)[0] / 2

@@ -37,12 +37,13 @@ FAR_WING: Final[Points] = np.array(
 def fly_dragon(canvas: Canvas, size: float = 0.22) -> None:
     """A dragon of ``size`` units in the sky, on the other side than the light, facing it."""
     light_left = canvas.light[0] < canvas.width / 2
-    x = canvas.width * (0.74 if light_left else 0.26)
-    y = canvas.height * 0.22
+    reach = 0.66 * size * canvas.unit / canvas.width
+    x = canvas.width * (max(0.16, reach + 0.06) if not light_left else min(0.84, 0.94 - reach))
+    y = canvas.height * 0.27
     facing = 1 if light_left else -1
     scale = np.array([facing * size * canvas.unit, size * canvas.unit])
     for part, nearness in ((FAR_WING, 0.55), (BODY, 0.80), (NEAR_WING, 0.72)):
         mask = canvas.mask()
         fill(mask, part * scale + (x, y))
-        tone = mix(aerial(canvas.paints, nearness), canvas.paints.horizon, 0.06)
+        tone = mix(aerial(canvas.paints, nearness), canvas.paints.sky, 0.10)
         canvas.lay(mask, tone, 0.5)

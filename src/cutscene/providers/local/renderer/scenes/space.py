@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -24,10 +27,20 @@ def paint_space(canvas: Canvas) -> None:
     canvas.picture[:] = canvas.paints.zenith
     _paint_nebula(canvas)
     _paint_stars(canvas)
-    x = canvas.width * (0.5 if portrait else 0.64 if right else 0.36)
-    _paint_planet(canvas, x, canvas.height * 0.47, 0.205)
-    away = -1 if right else 1
-    _paint_moon(canvas, x + away * 0.34 * canvas.unit, canvas.height * 0.47 + 0.24 * canvas.unit, 0.040)
+    x, y = canvas.width * (0.5 if portrait else 0.64 if right else 0.36), canvas.height * 0.47
+    bright, dark = (bgr(code) for code in WORLDS[int(canvas.rng.integers(len(WORLDS)))])
+    planet = World(x=x, y=y, radius=0.205 * canvas.unit, bright=bright, dark=dark, near=0.5, banded=True)
+    moon = World(
+        x=x + (-0.34 if right else 0.34) * canvas.unit,
+        y=y + 0.24 * canvas.unit,
+        radius=0.040 * canvas.unit,
+        bright=bgr("#d8d2e0"),
+        dark=bgr("#77708c"),
+        near=0.66,
+        banded=False,
+    )
+    _paint_ringed(canvas, planet)
+    _paint_sphere(canvas, moon)
     _paint_surface(canvas)
 
 
@@ -73,96 +86,92 @@ def _paint_stars(canvas: Canvas) -> None:
         canvas.glint(float(x[star]), float(y[star]), 3.2, np.array([255, 240, 225], np.float32))
 
 
-def _paint_planet(canvas: Canvas, x: float, y: float, radius: float) -> None:
-    bright, dark = (bgr(code) for code in WORLDS[int(canvas.rng.integers(len(WORLDS)))])
-    ring = _ring(canvas, x, y, radius * canvas.unit)
-    column, row = coordinates(canvas.width, canvas.height)
-    _, down = _turned(column - x, row - y)
-    hidden = (down < 0).astype(np.float32)
-    tone = mix(bright, canvas.paints.light, 0.45)
-    canvas.tint(ring * hidden * 0.75, tone)
-    _paint_sphere(canvas, x, y, radius, bright, dark, bands=True)
-    shadow = _ring_shadow(canvas, x, radius)
-    canvas.tint(ring * (1 - hidden) * 0.85, mix(canvas.paints.near, tone, shadow[..., None]))
-    _lift(canvas, ring * 0.5, 0.55)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A planet or a moon: centre and radius in pixels, colours BGR."""
+
+    x: float
+    y: float
+    radius: float
+    bright: Plane
+    dark: Plane
+    near: float
+    banded: bool
+
+    def offsets(self, canvas: Canvas, scale: int) -> tuple[Plane, Plane]:
+        """Across and down from its centre, in radii, for a plane ``scale`` times smaller than the canvas."""
+        column, row = coordinates(canvas.width // scale, canvas.height // scale)
+        return (column * scale - self.x) / self.radius, (row * scale - self.y) / self.radius
+
+
+def _paint_ringed(canvas: Canvas, world: World) -> None:
+    across, down = _turned(*world.offsets(canvas, 2))
+    ring = _ring(across, down)
+    before = (down > 0).astype(np.float32)
+    tone = mix(world.bright, canvas.paints.light, 0.45)
+    canvas.tint(ring * (1 - before) * 0.75, tone)
+    _paint_sphere(canvas, world)
+    side = 1 if canvas.light[0] < world.x else -1
+    lit = smoothstep(1.6, 0.7, across * side)[..., None] * 0.6 + 0.4
+    canvas.tint(ring * before * 0.85, mix(canvas.paints.near, tone, lit))
+    _lift(canvas, ring * 0.5, world.near)
 
 
 def _turned(across: Plane, down: Plane) -> tuple[Plane, Plane]:
-    cosine, sine = np.cos(TILT), np.sin(TILT)
-    return (across * cosine + down * sine).astype(np.float32), (down * cosine - across * sine).astype(
-        np.float32
-    )
+    cosine, sine = math.cos(TILT), math.sin(TILT)
+    return across * cosine + down * sine, down * cosine - across * sine
 
 
-def _ring(canvas: Canvas, x: float, y: float, radius: float) -> Plane:
-    """(height, width) share of the ring, with its gaps."""
-    column, row = coordinates(canvas.width, canvas.height)
-    across, down = _turned(column - x, row - y)
-    distance = np.sqrt(across * across + (down * 4.6) ** 2) / radius
+def _ring(across: Plane, down: Plane) -> Plane:
+    """Share of the ring, with its grooves and its gap."""
+    distance = np.sqrt(across * across + (down * 4.6) ** 2)
     grooves = 0.62 + 0.38 * np.sin(distance * 31) * np.sin(distance * 13 + 1)
     gap = smoothstep(0.0, 0.025, np.abs(distance - 1.78))
-    inside = smoothstep(1.30, 1.38, distance) * smoothstep(2.12, 2.04, distance)
-    return (inside * grooves * gap).astype(np.float32)
+    return smoothstep(1.30, 1.38, distance) * smoothstep(2.12, 2.04, distance) * grooves * gap
 
 
-def _ring_shadow(canvas: Canvas, x: float, radius: float) -> Plane:
-    """1 in the light, less where the planet keeps it from the ring."""
-    column, _ = coordinates(canvas.width, 1)
-    side = 1 if canvas.light[0] < x else -1
-    away = (column - x) / canvas.unit * side
-    return smoothstep(1.6 * radius, 0.7 * radius, away) * 0.6 + 0.4
-
-
-def _paint_moon(canvas: Canvas, x: float, y: float, radius: float) -> None:
-    _paint_sphere(canvas, x, y, radius, bgr("#d8d2e0"), bgr("#77708c"), bands=False)
-
-
-def _paint_sphere(
-    canvas: Canvas, x: float, y: float, radius: float, bright: Plane, dark: Plane, *, bands: bool
-) -> None:
+def _paint_sphere(canvas: Canvas, world: World) -> None:
     """A world lit from the canvas' light, with an atmosphere along its lit rim."""
-    column, row = coordinates(canvas.width, canvas.height)
-    across, down = (column - x) / (radius * canvas.unit), (row - y) / (radius * canvas.unit)
-    distance = np.sqrt(across * across + down * down).astype(np.float32)
-    bulge = np.sqrt(np.clip(1 - distance * distance, 0, 1))
-    light = np.array([canvas.light[0] - x, canvas.light[1] - y, 0.55 * canvas.unit])
-    light = light / np.linalg.norm(light)
-    facing = across * light[0] + down * light[1] + bulge * light[2]
-    day = smoothstep(-0.12, 0.75, facing.astype(np.float32))
-    surface = _bands(canvas, across, down) if bands else _craters(canvas)
-    colour = mix(dark, bright, surface[..., None]) * (0.05 + 0.98 * day)[..., None]
-    limb = smoothstep(0.80, 1.0, distance) * day
-    colour = colour + canvas.paints.light * (limb * 0.45)[..., None]
-    edge = 1.3 / (radius * canvas.unit)
-    disc = smoothstep(1 + edge, 1 - edge, distance)
-    if bands:
-        air = (
-            np.exp(-np.maximum(distance - 1, 0) / 0.055)
-            * smoothstep(-0.3, 0.8, facing.astype(np.float32))
-            * (distance > 0.97)
-        )
-        canvas.shine((air * 0.75)[..., None] * mix(bright, canvas.paints.light, 0.4))
-    canvas.tint(disc, np.clip(colour, 0, 255).astype(np.float32))
-    _lift(canvas, disc, 0.50 if bands else 0.66)
+    across, down = world.offsets(canvas, 2)
+    distance = np.sqrt(across * across + down * down)
+    facing = _facing(canvas, world, across, down)
+    day = smoothstep(-0.12, 0.75, facing)
+    surface = _bands(canvas, across, down) if world.banded else _craters(canvas, world)
+    limb = smoothstep(0.80, 1.0, distance) * day * 0.45
+    colour = mix(world.dark, world.bright, surface[..., None]) * (0.05 + 0.98 * day)[..., None]
+    colour = colour + canvas.paints.light * limb[..., None]
+    if world.banded:
+        air = np.exp(-np.maximum(distance - 1, 0) / 0.055) * smoothstep(-0.3, 0.8, facing)
+        air = air * (distance > 0.97) * 0.75
+        canvas.shine(air[..., None] * mix(world.bright, canvas.paints.light, 0.4))
+    across, down = world.offsets(canvas, 1)
+    edge = 1.3 / world.radius
+    disc = smoothstep(1 + edge, 1 - edge, np.sqrt(across * across + down * down))
+    canvas.tint(disc, np.clip(colour, 0, 255))
+    _lift(canvas, disc, world.near)
+
+
+def _facing(canvas: Canvas, world: World, across: Plane, down: Plane) -> Plane:
+    """Cosine of the angle between the surface and the light."""
+    bulge = np.sqrt(np.clip(1 - across * across - down * down, 0, 1))
+    towards = (canvas.light[0] - world.x, canvas.light[1] - world.y, 0.55 * canvas.unit)
+    length = math.hypot(*towards)
+    facing = across * towards[0] + down * towards[1] + bulge * towards[2]
+    return np.asarray(facing / length, np.float32)
 
 
 def _bands(canvas: Canvas, across: Plane, down: Plane) -> Plane:
     """Belts of cloud along the planet's latitude, curled by noise."""
-    curls = fractal(
-        canvas.rng, canvas.width // 2, canvas.height // 2, cells=7, octaves=6, gain=0.55, stretch=3
-    )
-    curls = resized(curls, canvas.width, canvas.height)
+    height, width = np.broadcast_shapes(across.shape, down.shape)
+    curls = fractal(canvas.rng, width, height, cells=7, octaves=6, gain=0.55, stretch=3) - 0.5
     _, latitude = _turned(across, down)
-    wave = np.sin(latitude * 7 + (curls - 0.5) * 3.2) + 0.55 * np.sin(latitude * 17 + 2 + (curls - 0.5) * 4)
-    return smoothstep(-1.3, 1.3, wave.astype(np.float32))
+    wave = np.sin(latitude * 7 + curls * 3.2) + 0.55 * np.sin(latitude * 17 + 2 + curls * 4)
+    return smoothstep(-1.3, 1.3, wave)
 
 
-def _craters(canvas: Canvas) -> Plane:
-    return resized(
-        fractal(canvas.rng, canvas.width // 2, canvas.height // 2, cells=34, octaves=4, gain=0.6),
-        canvas.width,
-        canvas.height,
-    )
+def _craters(canvas: Canvas, world: World) -> Plane:
+    cells = 2.2 * canvas.width / world.radius
+    return fractal(canvas.rng, canvas.width // 2, canvas.height // 2, cells=cells, octaves=3, gain=0.6)
 
 
 def _paint_surface(canvas: Canvas) -> None:

@@ -92,10 +92,10 @@ def _run_streams(canvas: Canvas, x: float, peak: float, line: Plane) -> None:
 
 def _stream(canvas: Canvas, x: float, y: float, lean: float, length: float) -> Points:
     part = np.linspace(0, 1, 40)
-    wander = profile(canvas.rng, 40, cells=5, octaves=3) - 0.5
-    away = (lean * (0.25 * part + 0.9 * part**2) + wander * 0.22 * part**0.5) * length * canvas.unit
+    wander = profile(canvas.rng, 40, cells=4, octaves=2) - 0.5
+    away = (lean * (0.25 * part + 0.9 * part**2) + wander * 0.15 * part**0.5) * length * canvas.unit
     knots = 0.8 + 0.5 * profile(canvas.rng, 40, cells=9, octaves=2)
-    half = canvas.unit * 0.0042 * (1 - 0.75 * part) * knots
+    half = canvas.unit * 0.0062 * (1 - 0.80 * part) * knots
     down = y + part * length * canvas.unit
     left, right = np.stack([x + away - half, down], 1), np.stack([x + away + half, down], 1)
     return np.concatenate([left, right[::-1]])
