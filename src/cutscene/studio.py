@@ -92,7 +92,7 @@ class Studio:
         row = await self._database.write(
             transitions.submit, job, chosen.estimate(request), account, self.settings.max_concurrent
         )
-        self._worker.wake()
+        await self._worker.wake()
         return await self._job(row)
 
     async def get(self, tenant: str, job_id: str) -> Job:
@@ -138,13 +138,13 @@ class Studio:
     async def cancel(self, tenant: str, job_id: str) -> Job:
         """Stop a job: at once if it waits, soon if it runs. Lets go of a lost submission."""
         await self._database.write(transitions.cancel, tenant, job_id)
-        self._worker.wake()
+        await self._worker.wake()
         return await self.get(tenant, job_id)
 
     async def retry(self, tenant: str, job_id: str) -> Job:
         """Queue a failed or cancelled job again, paying only for what is missing."""
         await self._database.write(transitions.retry, tenant, job_id, self.settings.max_concurrent)
-        self._worker.wake()
+        await self._worker.wake()
         return await self.get(tenant, job_id)
 
     async def usage(
@@ -215,7 +215,9 @@ class Worker:
         self._checked = 0.0
         self.is_on = False
 
-    def wake(self) -> None:
+    async def wake(self) -> None:
+        """There is something to do: let the gate look now."""
+        await self.ensure()
         self._awake.set()
 
     async def ensure(self) -> None:
@@ -240,7 +242,13 @@ class Worker:
             )
             poller = await stack.enter_async_context(Poller(self._database))
             carrier = Pipeline(
-                self._settings, self._database, self._providers, self._store, session, poller, self.wake
+                self._settings,
+                self._database,
+                self._providers,
+                self._store,
+                session,
+                poller,
+                self._awake.set,
             )
             capabilities = await self._providers.capabilities()
             max_active = self._settings.max_concurrent
@@ -286,5 +294,6 @@ async def open_studio(
             providers = await stack.enter_async_context(Providers(settings))
         worker = Worker(settings, database, providers, store, work, on_continued)
         stack.push_async_callback(worker.stop)
-        await worker.ensure()
+        if work == "yes":
+            await worker.ensure()
         yield Studio(settings, database, providers, store, worker)

@@ -34,8 +34,8 @@ _SCENES = (
         loop=True,
         from_still=True,
     ),
-    _Scene("win", "A win celebration: golden confetti and warm rays of light over a festive stage"),
-    _Scene("lose", "A gentle consolation: soft rain at dusk and a hopeful light, encouraging"),
+    _Scene("win", "A win celebration above the castle: golden confetti and warm rays of light at sunset"),
+    _Scene("lose", "A gentle consolation: soft rain over the village, and a hopeful light at dusk"),
 )
 
 

@@ -106,21 +106,12 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
 def as_json(job: Job) -> dict[str, Any]:
     """The fields that every command prints of a job."""
     clip = job.clip.to_json() if job.clip is not None else {}
-    measured = (
-        "duration_ms",
-        "width",
-        "height",
-        "fps",
-        "codec",
-        "bytes",
-        "sha256",
-        "is_loopable",
-        "loop_seam",
-    )
+    measured = ("width", "height", "fps", "codec", "bytes", "sha256", "is_loopable", "loop_seam")
     return {
         "job_id": job.id,
         "status": job.state.value,
         "video_url": clip.get("video_url"),
+        "duration_ms": clip.get("duration_ms"),
         "credits_used": None if job.credits_used is None else float(job.credits_used.amount),
         **{name: clip.get(name) for name in measured},
         "provider": job.provider,

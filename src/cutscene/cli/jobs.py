@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cutscene.cli.generate import Output, as_json, check_writable, failure_as_json, finish_up
@@ -123,7 +124,7 @@ def _table(found: Sequence[Job]) -> Table:
             job.provider,
             f"{job.request.duration:g}",
             "-" if job.credits_used is None else str(job.credits_used),
-            job.request.prompt,
+            escape(job.request.prompt),
         )
     return table
 
@@ -141,5 +142,5 @@ def _facts(job: Job) -> Table:
     facts = {**as_json(job), "prompt": job.request.prompt, "stage": job.stage, "detail": job.detail}
     for name, value in facts.items():
         if value is not None:
-            table.add_row(name, str(value))
+            table.add_row(name, escape(str(value)))
     return table

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -77,9 +78,8 @@ async def _gather(
             display.show(job)
         return job
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {job_id: group.create_task(follow(job_id)) for job_id in names}
-    return {job_id: task.result() for job_id, task in tasks.items()}
+    ended = await asyncio.gather(*(follow(job_id) for job_id in names))
+    return {job.id: job for job in ended}
 
 
 def _word(job: Job) -> str:
@@ -101,15 +101,15 @@ def say_continued(job_ids: Sequence[str]) -> None:
 
 def facts_table(rows: Mapping[str, tuple[Job, str]]) -> Table:
     """What was measured, by name; each with its job and the path to show."""
-    table = Table(title=None)
-    table.add_column("clip", style="bold")
-    for heading in ("size", "seconds", "fps", "codec", "MB", "seam", "credits"):
-        table.add_column(heading, justify="right")
+    table = Table(box=None)
+    table.add_column("clip", style="bold", no_wrap=True)
+    for heading in ("size", "s", "fps", "codec", "MB", "seam", "seamless", "credits"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("file", overflow="fold")
     for name, (job, path) in rows.items():
         clip = job.clip
         if clip is None:
-            table.add_row(name, *["-"] * 7, job.error or job.state)
+            table.add_row(name, *["-"] * 8, escape(job.error or job.state))
             continue
         table.add_row(
             name,
@@ -118,8 +118,9 @@ def facts_table(rows: Mapping[str, tuple[Job, str]]) -> Table:
             f"{clip.fps:g}",
             clip.codec,
             f"{clip.bytes / 1e6:.1f}",
-            f"{clip.loop_seam:.0f}{' (seamless)' if clip.is_loopable else ''}",
+            f"{clip.loop_seam:.0f}",
+            "yes" if clip.is_loopable else "no",
             str(job.credits_used),
-            path,
+            escape(path),
         )
     return table

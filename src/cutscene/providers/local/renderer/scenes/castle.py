@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import Picture, Plane, fill, mix, rectangle, stroke
+from cutscene.providers.local.renderer.arrays import Plane, Points, mix, rectangle
 from cutscene.providers.local.renderer.canvas import Canvas, aerial
+from cutscene.providers.local.renderer.cutout import Cutout
+from cutscene.providers.local.renderer.palette import bgr
 from cutscene.providers.local.renderer.scenes.mountains import PEAKS, SHOULDERS, paint_woods
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
 from cutscene.providers.local.renderer.scenes.terrain import Land, crest, paint_land, paint_mist
@@ -49,7 +53,8 @@ TOWERS: Final = (
     Tower(0.22, 0.10, 0.42, Top.SPIRE, 1),
 )
 CRAG: Final = Land(near=0.42, sharp=0.5, cells=5, relief=0.45, mist=0.55)
-STRIPS: Final = 10
+PENNANT: Final[Points] = np.array([(0, 0.07), (0.038, 0.060), (0.075, 0.055), (0.038, 0.043), (0, 0.035)])
+STRIPS: Final = 24
 """Vertical strips that round a tower's wall."""
 
 
@@ -68,138 +73,87 @@ def paint_castle(canvas: Canvas) -> None:
 def build_castle(canvas: Canvas, x: float, ground: float, size: float = 0.36) -> None:
     """A castle of ``size`` units around ``x`` with its crag; the walls stand on ``ground``."""
     pixels = size * canvas.unit
-    mask, colours = canvas.mask(), np.zeros((canvas.height, canvas.width, 3), np.uint8)
-    lights = np.zeros_like(colours)
+    castle = Cutout(canvas, (x, ground), (pixels, -pixels))
+    side = 1 if canvas.light[0] > x else -1
     for tower in TOWERS:
-        _build(canvas, tower, mask, colours, lights, x, ground, pixels)
-    _open_gate(canvas, colours, lights, x, ground, pixels)
-    canvas.lay(mask, colours.astype(np.float32), CRAG.near)
-    canvas.bloom(lights, canvas.unit * 0.012, 0.9)
+        _build(canvas, castle, tower, side)
+    _open_gate(canvas, castle)
+    castle.lay(CRAG.near, glow=canvas.unit * 0.012, gain=0.9)
     across = (np.arange(canvas.width) - x) / pixels
-    rise = np.exp(-((np.abs(across) / 0.62) ** 4)) * 0.08 + np.exp(-(across**2) / 0.9) * 0.30
-    rough = (crest(canvas, CRAG, base=0, height=0.05)).astype(np.float64)
+    rise = np.exp(-((np.abs(across) / 0.66) ** 6)) * 0.20 + np.exp(-(across**2) / 0.9) * 0.14
+    rough = crest(canvas, CRAG, base=0, height=0.05)
     line = ground + pixels * 0.36 - rise * pixels + rough + 0.025 * canvas.unit
     paint_land(canvas, line.astype(np.float32), CRAG)
 
 
-def _build(
-    canvas: Canvas,
-    tower: Tower,
-    mask: Picture,
-    colours: Picture,
-    lights: Picture,
-    x: float,
-    ground: float,
-    size: float,
-) -> None:
-    centre, half = x + tower.at * size, tower.width * size / 2
-    foot, top = ground + 0.10 * size, ground - tower.height * 0.62 * size
+# Below, lengths are parts of the castle's size, and y points up from the ground.
+
+
+def _build(canvas: Canvas, castle: Cutout, tower: Tower, side: int) -> None:
+    half, top = tower.width / 2, tower.height * 0.62
     stone = mix(aerial(canvas.paints, 0.36), canvas.paints.horizon, 0.10)
-    side = 1 if canvas.light[0] > x else -1
-    for strip in range(STRIPS):
-        left = centre - half + 2 * half * strip / STRIPS
-        facing = side * (2 * (strip + 0.5) / STRIPS - 1)
-        tone = _lit(canvas, stone, facing, 0.5)
-        fill(colours, rectangle(left, top, left + 2 * half / STRIPS + 0.5, foot), tone)
-    fill(mask, rectangle(centre - half, top, centre + half, foot))
+    castle.draw(rectangle(tower.at - half, -0.14, tower.at + half, top), stone)
+    for left, right, facing in _strips(half, side):
+        wall = rectangle(tower.at + left, -0.14, tower.at + right, top)
+        castle.shade(wall, _lit(canvas, stone, facing))
     match tower.top:
         case Top.BATTLEMENT:
-            _crenellate(canvas, mask, colours, stone, centre, half, top, size)
+            _crenellate(castle, _lit(canvas, stone, -0.2), tower.at, half, top)
         case Top.SPIRE:
-            _roof(canvas, mask, colours, centre, half, top, side)
+            _roof(canvas, castle, tower.at, half, top, side)
     if tower.flag:
-        _raise_flag(canvas, mask, colours, centre, top - half * 3.0, size)
+        _raise_flag(canvas, castle, tower.at, top + half * 3.0)
     for window in range(tower.windows):
-        _light_window(canvas, lights, centre, top + (window + 0.7) * 0.085 * size, size)
+        _light_window(canvas, castle, tower.at, top - (window + 0.7) * 0.085)
 
 
-def _open_gate(
-    canvas: Canvas, colours: Picture, lights: Picture, x: float, ground: float, size: float
-) -> None:
-    """An arch with torches at both sides."""
-    turn = np.linspace(np.pi, 2 * np.pi, 12)
-    half, spring = 0.030 * size, ground - 0.062 * size
-    arch = np.stack([x + np.cos(turn) * half, spring + np.sin(turn) * half], 1)
-    foot = np.array([(x + half, ground + 0.10 * size), (x - half, ground + 0.10 * size)])
-    fill(colours, np.concatenate([arch, foot]), canvas.paints.near)
-    for side in (-1, 1):
-        _light_window(canvas, lights, x + side * 0.055 * size, spring - 0.02 * size, size * 0.6)
+def _strips(half: float, side: int) -> Iterator[tuple[float, float, float]]:
+    """Left and right edge of the strips that round a wall, and how much each faces the light, -1 to 1."""
+    edges = np.linspace(-half, half, STRIPS + 1).tolist()
+    for left, right in pairwise(edges):
+        yield left, right, side * (left + right) / (2 * half)
 
 
-def _lit(canvas: Canvas, tone: Plane, facing: float, strength: float) -> Plane:
+def _lit(canvas: Canvas, tone: Plane, facing: float) -> Plane:
     """``tone`` on a face that looks towards the light (1) or away (-1)."""
-    darkened = tone * (0.86 + 0.24 * facing)
-    return mix(darkened, canvas.paints.light, max(0.0, facing) ** 1.6 * strength)
+    return mix(tone * (0.86 + 0.24 * facing), canvas.paints.light, max(0.0, facing) ** 1.6 * 0.5)
 
 
-def _crenellate(
-    canvas: Canvas,
-    mask: Picture,
-    colours: Picture,
-    stone: Plane,
-    centre: float,
-    half: float,
-    top: float,
-    size: float,
-) -> None:
-    tooth = 0.016 * size
-    over = half + 0.012 * size
-    tone = _lit(canvas, stone, -0.2, 0.3)
-    ledge = rectangle(centre - over, top - tooth * 0.4, centre + over, top + tooth * 0.9)
-    fill(mask, ledge)
-    fill(colours, ledge, tone)
+def _crenellate(castle: Cutout, tone: Plane, at: float, half: float, top: float) -> None:
+    tooth, over = 0.016, half + 0.012
+    castle.draw(rectangle(at - over, top - tooth * 0.9, at + over, top + tooth * 0.4), tone)
     teeth = max(2, round(over / tooth * 0.62))
     step = 2 * over / (2 * teeth - 1)
     for index in range(teeth):
-        left = centre - over + 2 * index * step
-        merlon = rectangle(left, top - tooth * 1.7, left + step, top)
-        fill(mask, merlon)
-        fill(colours, merlon, tone)
+        left = at - over + 2 * index * step
+        castle.draw(rectangle(left, top, left + step, top + tooth * 1.7), tone)
 
 
-def _roof(
-    canvas: Canvas, mask: Picture, colours: Picture, centre: float, half: float, top: float, side: int
-) -> None:
-    eaves, peak = half * 1.22, top - half * 3.0
+def _roof(canvas: Canvas, castle: Cutout, at: float, half: float, top: float, side: int) -> None:
+    eaves, foot, peak = half * 1.22, top - half * 0.1, (at, top + half * 3.0)
     slate = mix(aerial(canvas.paints, 0.55), canvas.paints.sky, 0.12)
-    outline = np.array(
-        [(centre - eaves, top + half * 0.1), (centre, peak), (centre + eaves, top + half * 0.1)]
-    )
-    fill(mask, outline)
-    for strip in range(STRIPS):
-        left, right = (-eaves + 2 * eaves * (strip + step) / STRIPS for step in (0, 1))
-        tone = _lit(canvas, slate, side * (2 * (strip + 0.5) / STRIPS - 1), 0.5)
-        sliver = np.array(
-            [
-                (centre + left - 0.5, top + half * 0.12),
-                (centre, peak),
-                (centre + right + 0.5, top + half * 0.12),
-            ]
-        )
-        fill(colours, sliver, tone)
+    castle.draw(np.array([(at - eaves, foot), peak, (at + eaves, foot)]), slate)
+    for left, right, facing in _strips(eaves, side):
+        sliver = np.array([(at + left, foot), peak, (at + right, foot)])
+        castle.shade(sliver, _lit(canvas, slate, facing))
 
 
-def _raise_flag(canvas: Canvas, mask: Picture, colours: Picture, x: float, y: float, size: float) -> None:
-    height, length = 0.07 * size, 0.075 * size
-    tone = mix(canvas.paints.accent, np.array([60, 60, 210], np.float32), 0.55)
-    pole = np.array([(x, y + height * 0.2), (x, y - height)])
-    pennant = np.array(
-        [
-            (x, y - height),
-            (x + length * 0.5, y - height * 0.86),
-            (x + length, y - height * 0.78),
-            (x + length * 0.5, y - height * 0.62),
-            (x, y - height * 0.5),
-        ]
-    )
-    stroke(mask, pole, 1)
-    stroke(colours, pole, 1, canvas.paints.near)
-    fill(mask, pennant)
-    fill(colours, pennant, tone)
+def _raise_flag(canvas: Canvas, castle: Cutout, at: float, peak: float) -> None:
+    cloth = mix(canvas.paints.accent, bgr("#d23c3c"), 0.55)
+    castle.draw_line(np.array([(at, peak - 0.014), (at, peak + 0.07)]), 1, canvas.paints.near)
+    castle.draw(PENNANT + (at, peak), cloth)
 
 
-def _light_window(canvas: Canvas, lights: Picture, x: float, y: float, size: float) -> None:
-    half, height = 0.0065 * size, 0.026 * size
-    warm = mix(canvas.paints.accent, np.array([120, 205, 255], np.float32), 0.6)
-    fill(lights, rectangle(x - half, y - height / 2, x + half, y + height / 2), warm)
-    canvas.glint(x, y, 0.014 * size, warm * 0.5)
+def _open_gate(canvas: Canvas, castle: Cutout) -> None:
+    """An arch with torches at both sides."""
+    turn = np.linspace(0, np.pi, 12)
+    arch = np.stack([np.cos(turn) * 0.030, 0.062 + np.sin(turn) * 0.030], 1)
+    castle.draw(np.concatenate([arch, [(-0.030, -0.1), (0.030, -0.1)]]), canvas.paints.near)
+    for at in (-0.055, 0.055):
+        _light_window(canvas, castle, at, 0.075, 0.6)
+
+
+def _light_window(canvas: Canvas, castle: Cutout, x: float, y: float, size: float = 1) -> None:
+    half, high = 0.0065 * size, 0.013 * size
+    warm = mix(canvas.paints.accent, bgr("#ffcd78"), 0.6)
+    castle.light(rectangle(x - half, y - high, x + half, y + high), warm, canvas.unit * 0.005 * size)

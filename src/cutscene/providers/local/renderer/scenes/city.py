@@ -8,16 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import (
-    Picture,
-    Plane,
-    coordinates,
-    fill,
-    mix,
-    rectangle,
-    smoothstep,
-)
+from cutscene.providers.local.renderer.arrays import Points, coordinates, mix, rectangle, smoothstep
 from cutscene.providers.local.renderer.canvas import Canvas, aerial
+from cutscene.providers.local.renderer.cutout import Cutout
 from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
 from cutscene.providers.local.renderer.scenes.terrain import paint_mist
@@ -78,107 +71,101 @@ def _stripe_sun(canvas: Canvas) -> None:
     canvas.tint(inside * bars * 0.8, mix(canvas.paints.sky, canvas.paints.horizon, 0.55))
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A building: edges in pixels; it stands on the street."""
+
+    left: float
+    right: float
+    top: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+
 def _paint_row(canvas: Canvas, row: Row) -> None:
-    mask, colours = canvas.mask(), np.zeros((canvas.height, canvas.width, 3), np.uint8)
-    lights = np.zeros_like(colours)
+    cutout, blocks = Cutout(canvas), _plan(canvas, row)
+    for block in blocks:
+        _build(canvas, row, cutout, block)
+    for index in canvas.rng.permutation(len(blocks))[: row.signs]:
+        _hang_sign(canvas, cutout, blocks[int(index)])
+    cutout.lay(row.near, glow=canvas.unit * (0.005 + 0.012 * row.near), gain=0.55 + 0.5 * row.near)
+
+
+def _plan(canvas: Canvas, row: Row) -> list[Block]:
     rng, unit = canvas.rng, canvas.unit
-    left = -rng.random() * row.width * unit
-    blocks: list[tuple[float, float, float]] = []
+    left, blocks = -rng.random() * row.width * unit, []
     while left < canvas.width:
         width = row.width * unit * (0.6 + 0.8 * rng.random())
         # The skyline opens where the light stands.
         away = (left + width / 2 - canvas.light[0]) / (0.22 * unit)
         room = 1 - 0.55 * math.exp(-away * away)
         height = unit * (row.lowest + (row.highest - row.lowest) * rng.random() ** 1.7) * room
-        blocks.append((left, left + width, canvas.height * STREET - height))
+        blocks.append(Block(left, left + width, canvas.height * STREET - height))
         left += width * (1 + 0.25 * rng.random())
-    for block in blocks:
-        _build(canvas, row, mask, colours, lights, *block)
-    for index in rng.permutation(len(blocks))[: row.signs]:
-        _hang_sign(canvas, lights, *blocks[int(index)])
-    canvas.lay(mask, colours.astype(np.float32), row.near)
-    canvas.bloom(lights, unit * (0.005 + 0.012 * row.near), 0.55 + 0.5 * row.near)
+    return blocks
 
 
-def _build(
-    canvas: Canvas,
-    row: Row,
-    mask: Picture,
-    colours: Picture,
-    lights: Picture,
-    left: float,
-    right: float,
-    top: float,
-) -> None:
-    rng, bottom = canvas.rng, canvas.height * STREET + 4
-    tone = aerial(canvas.paints, row.near * 0.75 + 0.2) * (0.9 + 0.25 * rng.random())
-    body = rectangle(left, top, right, bottom)
-    fill(mask, body)
-    fill(colours, body, tone)
-    light_left = canvas.light[0] < (left + right) / 2
-    edge = (left, left + 0.16 * (right - left)) if light_left else (right - 0.16 * (right - left), right)
-    fill(colours, rectangle(edge[0], top, edge[1], bottom), mix(tone, canvas.paints.horizon, 0.22))
-    _crown(canvas, mask, colours, tone, left, right, top)
-    _light_floors(canvas, row, lights, left, right, top)
+def _build(canvas: Canvas, row: Row, cutout: Cutout, block: Block) -> None:
+    tone = aerial(canvas.paints, row.near * 0.75 + 0.2) * (0.9 + 0.25 * canvas.rng.random())
+    bottom, edge = canvas.height * STREET + 4, 0.16 * block.width
+    cutout.draw(rectangle(block.left, block.top, block.right, bottom), tone)
+    light_left = canvas.light[0] < (block.left + block.right) / 2
+    start = block.left if light_left else block.right - edge
+    lit = mix(tone, canvas.paints.horizon, 0.22)
+    cutout.shade(rectangle(start, block.top, start + edge, bottom), lit)
+    for part in _crown(canvas, block):
+        cutout.draw(part, tone)
+    _light_floors(canvas, row, cutout, block)
 
 
-def _crown(
-    canvas: Canvas, mask: Picture, colours: Picture, tone: Plane, left: float, right: float, top: float
-) -> None:
-    """Set-backs and a mast, so that roofs differ."""
-    rng, width = canvas.rng, right - left
+def _crown(canvas: Canvas, block: Block) -> list[Points]:
+    """Set-backs, a mast or a slope, so that roofs differ."""
+    rng, top, width = canvas.rng, block.top, block.width
     style = rng.random()
-    parts = []
-    if style < 0.6:
-        inset, rise = width * (0.12 + 0.16 * rng.random()), width * (0.12 + 0.4 * rng.random())
-        parts.append(rectangle(left + inset, top - rise, right - inset, top + 2))
-        if style < 0.3:
-            parts.append(rectangle((left + right) / 2 - 1, top - rise * 2.4, (left + right) / 2 + 1, top))
-    elif style < 0.8:
-        parts.append(np.array([(left, top + 1), (right, top + 1), (right, top - width * 0.5)]))
-    for part in parts:
-        fill(mask, part)
-        fill(colours, part, tone)
+    if style > 0.8:
+        return []
+    if style > 0.6:
+        return [np.array([(block.left, top + 1), (block.right, top + 1), (block.right, top - width * 0.5)])]
+    inset, rise = width * (0.12 + 0.16 * rng.random()), width * (0.12 + 0.4 * rng.random())
+    storey = rectangle(block.left + inset, top - rise, block.right - inset, top + 2)
+    middle = (block.left + block.right) / 2
+    mast = rectangle(middle - 1, top - rise * 2.4, middle + 1, top)
+    return [storey, mast] if style < 0.3 else [storey]
 
 
-def _light_floors(canvas: Canvas, row: Row, lights: Picture, left: float, right: float, top: float) -> None:
+def _light_floors(canvas: Canvas, row: Row, cutout: Cutout, block: Block) -> None:
     """Windows in runs along a floor, most of them in the building's own colour."""
     rng, pitch = canvas.rng, row.pitch * canvas.unit
-    columns = int((right - left) / pitch) - 1
-    floors = int((canvas.height * STREET - top) / (pitch * 1.25)) - 1
+    columns = int(block.width / pitch) - 1
+    floors = int((canvas.height * STREET - block.top) / (pitch * 1.25)) - 1
     if columns < 1 or floors < 1:
         return
     own = bgr(WINDOWS[int(rng.integers(len(WINDOWS)))])
     busy = rng.random(floors)[:, None] * 0.6 + rng.random((floors, columns)) * 0.4
-    margin = (right - left - columns * pitch) / 2
-    wide, high = pitch * 0.56, pitch * 0.68
+    margin = (block.width - columns * pitch) / 2
     haze = 0.35 + 0.65 * row.near
-    for floor, column in np.argwhere(busy < row.lit):
-        x, y = left + margin + (column + 0.22) * pitch, top + (floor + 0.7) * pitch * 1.25
+    for floor, column in np.argwhere(busy < row.lit).tolist():
+        x = block.left + margin + (column + 0.22) * pitch
+        y = block.top + (floor + 0.7) * pitch * 1.25
         tone = own * (0.35 + 0.65 * rng.random()) * haze
-        fill(lights, rectangle(x, y, x + wide, y + high), tone)
-        if rng.random() < 0.012:
-            canvas.glint(x + wide / 2, y + high / 2, pitch * 0.8, tone)
+        flicker = pitch * 0.8 if rng.random() < 0.012 else 0
+        cutout.light(rectangle(x, y, x + pitch * 0.56, y + pitch * 0.68), tone, flicker)
 
 
-def _hang_sign(canvas: Canvas, lights: Picture, left: float, right: float, top: float) -> None:
+def _hang_sign(canvas: Canvas, cutout: Cutout, block: Block) -> None:
+    """A dim panel with four bright letters, upright or across."""
     rng, unit = canvas.rng, canvas.unit
     colour = bgr(SIGNS[int(rng.integers(len(SIGNS)))])
-    x = left + (right - left) * (0.2 + 0.6 * rng.random())
-    y = top + unit * (0.02 + 0.03 * rng.random())
-    wide, high = (0.010, 0.075) if rng.random() < 0.6 else (0.055, 0.018)
-    wide, high = wide * unit, high * unit
-    fill(lights, rectangle(x - wide / 2, y, x + wide / 2, y + high), colour * 0.45)
-    across = wide > high
-    strokes = 4
-    for index in range(strokes):
-        start, end = (index + 0.18) / strokes, (index + 0.78) / strokes
-        bar = (
-            rectangle(
-                x - wide / 2 + wide * start, y + high * 0.22, x - wide / 2 + wide * end, y + high * 0.78
-            )
-            if across
-            else rectangle(x - wide * 0.30, y + high * start, x + wide * 0.30, y + high * end)
-        )
-        fill(lights, bar, colour)
-    canvas.glint(x, y + high / 2, unit * 0.02, colour * 0.5)
+    x = block.left + block.width * (0.2 + 0.6 * rng.random())
+    y = block.top + unit * (0.02 + 0.03 * rng.random())
+    upright = rng.random() < 0.6
+    wide, high = (0.010 * unit, 0.075 * unit) if upright else (0.055 * unit, 0.018 * unit)
+    panel = rectangle(x - wide / 2, y, x + wide / 2, y + high)
+    cutout.light(panel, colour * 0.45, unit * 0.02)
+    corner, extent = panel[0], np.array((wide, high))
+    for letter in range(4):
+        start, end = (letter + 0.18) / 4, (letter + 0.78) / 4
+        part = rectangle(0.2, start, 0.8, end) if upright else rectangle(start, 0.22, end, 0.78)
+        cutout.light(part * extent + corner, colour)

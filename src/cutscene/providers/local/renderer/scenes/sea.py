@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import Picture, Plane, Points, fill, mix, stroke
+from cutscene.providers.local.renderer.arrays import Points, mix
 from cutscene.providers.local.renderer.canvas import Canvas, aerial
+from cutscene.providers.local.renderer.cutout import Cutout
+from cutscene.providers.local.renderer.palette import bgr
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
 from cutscene.providers.local.renderer.scenes.terrain import Land, crest, paint_land, paint_mist
 from cutscene.providers.local.renderer.scenes.water import paint_water
 
 HORIZON = 0.60
+# The ship, in its own lengths: x to the right, y up from the water.
+HULL: Final[Points] = np.array(
+    [
+        (-0.48, 0.20), (-0.46, 0.23), (-0.33, 0.22), (-0.31, 0.15), (0.25, 0.12), (0.36, 0.15),
+        (0.60, 0.25), (0.61, 0.24), (0.40, 0.10), (0.34, -0.03), (-0.38, -0.03), (-0.44, 0.08),
+    ]
+)  # fmt: skip
+STRAKE: Final[Points] = np.array([(-0.44, 0.12), (0.36, 0.085), (0.38, 0.10), (-0.45, 0.135)])
+JIB: Final[Points] = np.array([(0.36, 0.15), (0.62, 0.24), (0.33, 0.50)])
+MASTS: Final = ((-0.26, 0.62), (0.02, 0.74), (0.27, 0.58))
+"""Where, and how high."""
+SAILS: Final = ((0.20, 0.45, 0.125), (0.47, 0.68, 0.100), (0.70, 0.86, 0.072))
+"""Lower and upper edge as parts of the mast, and half the width."""
 ISLANDS = Land(near=0.10, sharp=0.4, cells=2.4, relief=0.35, mist=0.5)
 CAPE = Land(near=0.30, sharp=0.5, cells=3.5, relief=0.4, mist=0.45)
 
@@ -41,66 +58,27 @@ def _paint_islands(canvas: Canvas, *, right: bool) -> None:
 def _sail(canvas: Canvas, x: float, waterline: float, size: float) -> None:
     """A three-master of ``size`` units, seen from the side."""
     pixels = size * canvas.unit
-    mask, colours = canvas.mask(), np.zeros((canvas.height, canvas.width, 3), np.uint8)
-    hull = mix(aerial(canvas.paints, 0.75), np.array([35, 45, 70], np.float32), 0.4)
-    _draw(mask, colours, _placed(HULL, x, waterline, pixels), hull)
-    _draw(mask, colours, _placed(STRAKE, x, waterline, pixels), mix(hull, canvas.paints.accent, 0.35))
-    sail = mix(canvas.paints.light, canvas.paints.horizon, 0.35)
-    for at, height in ((-0.26, 0.62), (0.02, 0.74), (0.27, 0.58)):
-        mast = _placed(np.array([(at, 0.08), (at, height)]), x, waterline, pixels)
-        stroke(mask, mast, pixels * 0.012)
-        stroke(colours, mast, pixels * 0.012, hull)
-        for low, high, half in ((0.20, 0.45, 0.125), (0.47, 0.68, 0.100), (0.70, 0.86, 0.072)):
-            outline = _placed(
-                _square_sail(at, height * low + 0.03, height * high + 0.03, half), x, waterline, pixels
-            )
-            facing = 0.80 + 0.20 * (canvas.light[0] > x) + 0.06 * (at < 0)
-            _draw(mask, colours, outline, mix(sail * facing, canvas.paints.mid, 0.25 * (1 - high)))
-    _draw(
-        mask,
-        colours,
-        _placed(np.array([(0.36, 0.15), (0.62, 0.24), (0.33, 0.50)]), x, waterline, pixels),
-        sail * 0.85,
-    )
-    canvas.lay(mask, colours.astype(np.float32), 0.36)
-
-
-HULL: Points = np.array(
-    [
-        (-0.48, 0.20),
-        (-0.46, 0.23),
-        (-0.33, 0.22),
-        (-0.31, 0.15),
-        (0.25, 0.12),
-        (0.36, 0.15),
-        (0.60, 0.25),
-        (0.61, 0.24),
-        (0.40, 0.10),
-        (0.34, -0.03),
-        (-0.38, -0.03),
-        (-0.44, 0.08),
-    ]
-)
-"""In ship lengths: x to the right, y up from the water."""
-STRAKE: Points = np.array([(-0.44, 0.12), (0.36, 0.085), (0.38, 0.10), (-0.45, 0.135)])
+    ship = Cutout(canvas, (x, waterline), (pixels, -pixels))
+    hull = mix(aerial(canvas.paints, 0.75), bgr("#462d23"), 0.4)
+    cloth = mix(canvas.paints.light, canvas.paints.horizon, 0.35)
+    cloth = cloth * (1.0 if canvas.light[0] > x else 0.84)
+    ship.draw(HULL, hull)
+    ship.shade(STRAKE, mix(hull, canvas.paints.accent, 0.35))
+    for at, height in MASTS:
+        ship.draw_line(np.array([(at, 0.08), (at, height)]), pixels * 0.012, hull)
+        for low, high, half in SAILS:
+            outline = _square_sail(at, height * low + 0.03, height * high + 0.03, half)
+            ship.draw(outline, mix(cloth, canvas.paints.mid, 0.25 * (1 - high)))
+    ship.draw(JIB, cloth * 0.88)
+    ship.lay(0.36)
 
 
 def _square_sail(at: float, low: float, high: float, half: float) -> Points:
-    """A sail full of wind, in ship lengths."""
+    """A sail full of wind."""
     part = np.linspace(0, 1, 9)
     belly = 0.035 * np.sin(part * np.pi)
-    right = np.stack([at + half * (1.08 - 0.16 * part) + belly, low + (high - low) * part], 1)
-    left = np.stack([at - half * (1.08 - 0.16 * part) + belly * 1.6, low + (high - low) * part], 1)
-    foot = np.stack(
-        [at + half * np.linspace(-0.9, 0.9, 7), low + 0.03 * np.cos(np.linspace(-1.4, 1.4, 7))], 1
-    )
-    return np.concatenate([right, left[::-1], foot])
-
-
-def _placed(points: Points, x: float, waterline: float, size: float) -> Points:
-    return points * (size, -size) + (x, waterline)
-
-
-def _draw(mask: Picture, colours: Picture, outline: Points, colour: Plane) -> None:
-    fill(mask, outline)
-    fill(colours, outline, colour)
+    reach, y = half * (1.08 - 0.16 * part), low + (high - low) * part
+    right, left = np.stack([at + reach + belly, y], 1), np.stack([at - reach + belly * 1.6, y], 1)
+    foot = np.linspace(-0.9, 0.9, 7)
+    hem = np.stack([at + half * foot, low + 0.03 * np.cos(foot * 1.55)], 1)
+    return np.concatenate([right, left[::-1], hem])

@@ -127,7 +127,8 @@ def _ring(across: Plane, down: Plane) -> Plane:
     distance = np.sqrt(across * across + (down * 4.6) ** 2)
     grooves = 0.62 + 0.38 * np.sin(distance * 31) * np.sin(distance * 13 + 1)
     gap = smoothstep(0.0, 0.025, np.abs(distance - 1.78))
-    return smoothstep(1.30, 1.38, distance) * smoothstep(2.12, 2.04, distance) * grooves * gap
+    inside = smoothstep(1.30, 1.38, distance) * smoothstep(2.12, 2.04, distance)
+    return np.asarray(inside * grooves * gap, np.float32)
 
 
 def _paint_sphere(canvas: Canvas, world: World) -> None:

@@ -13,7 +13,6 @@ from cutscene.providers.local.renderer.arrays import (
     Rng,
     blurred,
     coordinates,
-    fill,
     mix,
     resized,
     smoothstep,
@@ -56,12 +55,13 @@ def crest(canvas: Canvas, land: Land, *, base: float, height: float) -> Plane:
 
 
 def below(canvas: Canvas, line: Plane) -> Picture:
-    """The mask of everything under ``line`` (width,)."""
-    x = np.arange(canvas.width, dtype=np.float64)
-    upper = np.stack([x, line.astype(np.float64)], 1)
-    corners = np.array([(canvas.width, canvas.height + 1), (-1, canvas.height + 1), (-1, float(line[0]))])
+    """The mask of everything under ``line`` (width,): how much of each pixel lies beneath it."""
     mask = canvas.mask()
-    fill(mask, np.concatenate([upper, corners]))
+    top = int(np.clip(line.min() - 1, 0, canvas.height))
+    bottom = int(np.clip(line.max() + 2, top, canvas.height))
+    y = np.arange(top, bottom, dtype=np.float32)[:, None]
+    mask[top:bottom] = np.clip(y + 0.5 - line, 0, 1) * 255
+    mask[bottom:] = 255
     return mask
 
 
@@ -89,7 +89,7 @@ def ground(canvas: Canvas, line: Plane, land: Land) -> Plane:
     # What stands before the light is seen from its dark side, with a bright rim.
     colour = colour * (1 - 0.30 * against * (1 - land.near))[..., None]
     # Trees stand above the line: they get no rim.
-    rim = np.exp(-np.abs(y - small_line) / (0.004 * canvas.unit / _SCALE)) * against
+    rim = np.exp(-np.abs(y - small_line - 0.7) / (0.004 * canvas.unit / _SCALE)) * against
     colour = colour + paints.light * (rim * 0.42 * (1 - 0.5 * land.near))[..., None]
     haze = mix(paints.horizon, paints.far, 0.35)
     foot = smoothstep(0.02, 0.34, drop.astype(np.float32)) * land.mist * (1 - land.near) ** 0.7

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from cutscene.providers.local.renderer.arrays import Picture, Plane, Points, fill, mix, rectangle
+from cutscene.providers.local.renderer.arrays import Picture, Plane, fill, mix, rectangle
 from cutscene.providers.local.renderer.canvas import Canvas
+from cutscene.providers.local.renderer.cutout import Cutout
 from cutscene.providers.local.renderer.palette import bgr
 from cutscene.providers.local.renderer.scenes.sky import paint_sky
 from cutscene.providers.local.renderer.scenes.terrain import Land, below, crest, paint_land, paint_mist
@@ -21,6 +22,13 @@ MEADOW = Land(near=0.58, cells=1.3, gain=0.34, relief=0.16, texture=0.09, mist=0
 FRONT = Land(near=0.90, cells=1.0, gain=0.34, relief=0.10, texture=0.08, mist=0)
 # Across (parts of the width) and size (units), from the back.
 COTTAGES: Final = ((0.30, 0.060), (0.41, 0.072), (0.55, 0.066), (0.66, 0.080), (0.48, 0.095))
+# A cottage: x to the right, y up from the ground, in its own lengths.
+SIDE: Final = rectangle(-0.18, 0, 0.62, 0.46)
+GABLE: Final = np.array([(-0.62, 0), (-0.62, 0.46), (-0.40, 0.86), (-0.18, 0.46), (-0.18, 0)])
+CHIMNEY: Final = rectangle(0.30, 0.46, 0.40, 0.98)
+ROOF: Final = np.array([(-0.40, 0.91), (0.50, 0.91), (0.69, 0.41), (-0.20, 0.41)])
+VERGE: Final = np.array([(-0.69, 0.40), (-0.40, 0.91), (-0.40, 0.84), (-0.62, 0.36)])
+DOOR: Final = rectangle(-0.47, 0, -0.35, 0.26)
 ROOFS: Final = ("#b5523c", "#8f4a44", "#a86a3f", "#6d5560")
 FLOWERS: Final = ("#fff2b0", "#ffffff", "#ff9fb0", "#ffc861")
 
@@ -65,56 +73,21 @@ def _plant(canvas: Canvas, land: Land, *, base: float, height: float, tree: floa
 
 
 def _build_cottage(canvas: Canvas, x: float, foot: float, size: float) -> None:
-    rng, paints = canvas.rng, canvas.paints
-    mask, colours = canvas.mask(), np.zeros((canvas.height, canvas.width, 3), np.uint8)
-    lights = np.zeros_like(colours)
+    """A cottage of ``size`` pixels, its gable to the left; the side towards the light is the bright one."""
+    paints = canvas.paints
+    cottage = Cutout(canvas, (x, foot), (size, -size))
     wall = mix(mix(bgr("#f0e2c8"), paints.mid, 0.30), paints.light, 0.15)
-    roof = mix(bgr(ROOFS[int(rng.integers(len(ROOFS)))]), paints.mid, 0.25)
-    lit_left = canvas.light[0] < x
-    gable, side = x - size * 0.18, x + size * 0.62
-    left, top = x - size * 0.62, foot - size * 0.46
-    ridge = top - size * 0.40
-    parts: tuple[tuple[Points, Plane], ...] = (
-        (rectangle(gable, top, side, foot), wall * (0.78 if lit_left else 1.0)),
-        (
-            np.array([(left, foot), (left, top), ((left + gable) / 2, ridge), (gable, top), (gable, foot)]),
-            wall * (1.0 if lit_left else 0.78),
-        ),
-        (rectangle(x + size * 0.30, ridge - size * 0.12, x + size * 0.40, top), wall * 0.7),
-        (
-            np.array(
-                [
-                    ((left + gable) / 2, ridge - size * 0.05),
-                    (x + size * 0.50, ridge - size * 0.05),
-                    (side + size * 0.07, top + size * 0.05),
-                    (gable - size * 0.02, top + size * 0.05),
-                ]
-            ),
-            roof * (0.85 if lit_left else 1.08),
-        ),
-        (
-            np.array(
-                [
-                    (left - size * 0.07, top + size * 0.06),
-                    ((left + gable) / 2, ridge - size * 0.05),
-                    ((left + gable) / 2, ridge + size * 0.02),
-                    (left, top + size * 0.10),
-                ]
-            ),
-            roof * 0.8,
-        ),
-        (rectangle(left + size * 0.15, foot - size * 0.26, left + size * 0.27, foot), wall * 0.42),
-    )
-    for outline, tone in parts:
-        fill(mask, outline)
-        fill(colours, outline, tone)
-    warm = bgr("#ffd889")
+    roof = mix(bgr(ROOFS[int(canvas.rng.integers(len(ROOFS)))]), paints.mid, 0.25)
+    front, side = (1.0, 0.80) if canvas.light[0] < x else (0.80, 1.0)
+    cottage.draw(SIDE, wall * side)
+    cottage.draw(GABLE, wall * front)
+    cottage.draw(CHIMNEY, wall * 0.7)
+    cottage.draw(ROOF, roof * (side + 0.06))
+    cottage.draw(VERGE, roof * 0.8)
+    cottage.draw(DOOR, wall * 0.42)
     for at in (0.0, 0.24, 0.46):
-        pane = rectangle(x + size * at, foot - size * 0.32, x + size * (at + 0.10), foot - size * 0.18)
-        fill(lights, pane, warm * 0.9)
-        canvas.glint(x + size * (at + 0.05), foot - size * 0.25, size * 0.16, warm * 0.35)
-    canvas.lay(mask, colours.astype(np.float32), COMMON.near + 0.04)
-    canvas.bloom(lights, size * 0.12, 0.6)
+        cottage.light(rectangle(at, 0.18, at + 0.10, 0.32), bgr("#ffd889") * 0.9, size * 0.16)
+    cottage.lay(COMMON.near + 0.04, glow=size * 0.12, gain=0.6)
 
 
 def _strew_flowers(canvas: Canvas, line: Plane) -> None:
