@@ -7,29 +7,26 @@ the pipeline's steps, that knows dbos: one loop over our tables could replace it
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, Self
 
-import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
-from cutscene import gate, jobs, limits, tenants, transitions
-from cutscene.database import Database, clock, insert_new, is_postgres
-from cutscene.errors import CutsceneError, WorkerConflictError
+from cutscene import executors, gate, jobs, limits, tenants, transitions
+from cutscene.database import Database
+from cutscene.errors import CutsceneError
+from cutscene.executors import WorkerLock
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities
-from cutscene.tables import executors as table
 
-__all__ = ["Engine", "WorkerLock", "worker_lives"]
+__all__ = ["Engine"]
 
 _log = structlog.get_logger()
 
@@ -38,53 +35,11 @@ _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
 _VERSION: Final = "1"
 """Changes only together with a migration of the jobs that are running."""
-_DEAD_AFTER: Final = 6.0
-"""Seconds without a heartbeat."""
 
 
 def workflow_id(job_id: str, handover: int) -> str:
     """The engine's name for one hand-over of a job; a job handed over again gets a new one."""
     return f"{job_id}:{handover}"
-
-
-class WorkerLock:
-    """SQLite means one worker process: whoever holds this lock is it, and the kernel frees it on death."""
-
-    def __init__(self, database: Database) -> None:
-        self._path = Path(f"{database.engine.url.database}.worker") if database.is_sqlite else None
-        self._file: int | None = None
-
-    def acquire(self) -> None:
-        """Raises `WorkerConflictError` while another process is the worker."""
-        if self._path is None:
-            return
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.read(file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(file)
-            raise WorkerConflictError(
-                f"Another process (id {owner}) is the worker of {self._path.parent}: stop it first, let it "
-                "do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
-            ) from None
-        os.ftruncate(file, 0)
-        os.write(file, str(os.getpid()).encode())
-        self._file = file
-
-    def is_taken(self) -> bool:
-        """Whether any process is the worker."""
-        try:
-            self.acquire()
-        except WorkerConflictError:
-            return True
-        self.release()
-        return False
-
-    def release(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
 
 
 class Engine:
@@ -170,25 +125,14 @@ class Engine:
         # dbos made its own pool the loop's default, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         with suppress(CutsceneError):
-            await self._database.write(self._leave)
+            await self._database.write(executors.leave, self.executor_id)
         self._lock.release()
 
     def _register(self, connection: Connection) -> None:
-        """Be alive before anything of ours is; on SQLite whoever else was, is not."""
-        if not is_postgres(connection):
-            connection.execute(sa.update(table).values(beat_at=0.0))
-        self._beat(connection)
+        """Be alive before anything of ours is."""
+        executors.enter(connection, self.executor_id)
         limits.register(connection, self._concurrency.keys())
         tenants.apply_default(connection, self._max_active)
-
-    def _beat(self, connection: Connection) -> None:
-        if not insert_new(connection, table, id=self.executor_id, beat_at=clock()):
-            mine = table.c.id == self.executor_id
-            connection.execute(sa.update(table).where(mine).values(beat_at=clock()))
-
-    def _leave(self, connection: Connection) -> None:
-        """Count as dead at once, so that others take over now."""
-        connection.execute(sa.update(table).where(table.c.id == self.executor_id).values(beat_at=0.0))
 
     async def _keep_gate(self) -> None:
         """Let jobs in, as long as there are any; then sleep until the next tick or a wake-up."""
@@ -231,8 +175,8 @@ class Engine:
 
     async def _beat_and_sweep(self) -> None:
         """Resume what the dead left behind. Nobody conducts: every worker does this."""
-        await self._database.write(self._beat)
-        dead = await self._database.read(_dead)
+        await self._database.write(executors.beat, self.executor_id)
+        dead = await self._database.read(executors.dead)
         if not dead:
             return
         orphans = await _engine_jobs(status="PENDING", executor_id=dead)
@@ -262,7 +206,7 @@ class Engine:
         ended = await _engine_jobs(status=["SUCCESS", "ERROR", "CANCELLED"], limit=1000)
         if ended:
             await DBOS.delete_workflows_async(list(ended))
-        await self._database.write(_bury)
+        await self._database.write(executors.bury)
 
     def _workflow(self) -> Callable[[str], Awaitable[None]]:
         async def run_job(job_id: str) -> None:
@@ -275,28 +219,6 @@ class Engine:
                 self._running.discard(task)
 
         return run_job
-
-
-async def worker_lives(database: Database) -> bool:
-    """Whether any process is a worker right now."""
-    if database.is_sqlite:
-        return WorkerLock(database).is_taken()
-    return bool(await database.read(_living))
-
-
-def _living(connection: Connection) -> set[str]:
-    query = sa.select(table.c.id).where(table.c.beat_at > clock() - _DEAD_AFTER)
-    return set(connection.execute(query).scalars())
-
-
-def _dead(connection: Connection) -> list[str]:
-    query = sa.select(table.c.id).where(table.c.beat_at <= clock() - _DEAD_AFTER)
-    return list(connection.execute(query).scalars())
-
-
-def _bury(connection: Connection) -> None:
-    """Long enough after, nothing of theirs can be pending."""
-    connection.execute(sa.delete(table).where(table.c.beat_at.between(1.0, clock() - 86_400)))
 
 
 async def _engine_jobs(**filters: Any) -> set[str]:

@@ -9,26 +9,22 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import Row
 
-from cutscene import engine, fetch, jobs, ledger, limits, storage, transitions
+from cutscene import jobs, ledger, limits, storage, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
-from cutscene.engine import Engine
-from cutscene.errors import NotFoundError, WorkerConflictError, from_code
+from cutscene.errors import NotFoundError, from_code
+from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media import picture
-from cutscene.pipeline import Pipeline
-from cutscene.poller import Poller
 from cutscene.providers import Providers
 from cutscene.settings import Settings
+from cutscene.worker import Work, Worker
 
-__all__ = ["Studio", "Work", "open_studio"]
-
-Work = Literal["yes", "no", "if needed"]
-"""Whether a process is a worker too: it does jobs, or does not, or only while nobody else does."""
+__all__ = ["Studio", "open_studio"]
 
 
 class Studio:
@@ -167,7 +163,7 @@ class Studio:
 
     async def worker_lives(self) -> bool:
         """Whether this or another process is doing jobs."""
-        return self._worker.is_on or await engine.worker_lives(self._database)
+        return self._worker.is_on or await worker_lives(self._database)
 
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
@@ -187,81 +183,6 @@ class Studio:
 
     async def _job(self, row: Row[Any]) -> Job:
         return jobs.to_job(row, await self._database.read(ledger.spent, row.id))
-
-
-class Worker:
-    """The share of this process in the work, started when it is needed."""
-
-    ENSURE_EVERY: Final = 2.0
-
-    def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        providers: Providers,
-        store: storage.Store,
-        work: Work,
-        on_continued: Callable[[Sequence[str]], None],
-    ) -> None:
-        self._settings = settings
-        self._database = database
-        self._providers = providers
-        self._store = store
-        self._work = work
-        self._on_continued = on_continued
-        self._awake = asyncio.Event()
-        self._stack = AsyncExitStack()
-        self._starting = asyncio.Lock()
-        self._checked = 0.0
-        self.is_on = False
-
-    async def wake(self) -> None:
-        """There is something to do: let the gate look now."""
-        await self.ensure()
-        self._awake.set()
-
-    async def ensure(self) -> None:
-        """Become the worker where that is wanted and nobody else is."""
-        now = asyncio.get_running_loop().time()
-        if self.is_on or self._work == "no" or (self._checked and now - self._checked < self.ENSURE_EVERY):
-            return
-        self._checked = now
-        async with self._starting:
-            if self.is_on or (self._work == "if needed" and await engine.worker_lives(self._database)):
-                return
-            try:
-                await self._start()
-            except WorkerConflictError:
-                if self._work == "yes":
-                    raise
-
-    async def _start(self) -> None:
-        async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(
-                fetch.open_session(allow_private=self._settings.allow_private_urls)
-            )
-            poller = await stack.enter_async_context(Poller(self._database))
-            carrier = Pipeline(
-                self._settings,
-                self._database,
-                self._providers,
-                self._store,
-                session,
-                poller,
-                self._awake.set,
-            )
-            capabilities = await self._providers.capabilities()
-            max_active = self._settings.max_concurrent
-            running = Engine(self._database, carrier, capabilities, max_active, self._awake)
-            await stack.enter_async_context(running)
-            self._stack = stack.pop_all()
-            self.is_on = True
-            if running.continued:
-                self._on_continued(running.continued)
-
-    async def stop(self) -> None:
-        self.is_on = False
-        await self._stack.aclose()
 
 
 def _nobody_listens(_job_ids: Sequence[str]) -> None:

@@ -54,7 +54,8 @@ def list_jobs(
     elif not found:
         say(f"Tenant {tenant!r} has no such jobs.")
     else:
-        Console().print(_table(found))
+        console = Console()
+        console.print(_table(found, console.width))
 
 
 @job_app.command()
@@ -111,11 +112,11 @@ def retry(job_id: JobId, tenant: Tenant = "default", *, json: AsJson = False) ->
         say(f"{job.id} is queued again: 'cutscene job wait {job.id}' sees it through.")
 
 
-def _table(found: Sequence[Job]) -> Table:
+def _table(found: Sequence[Job], width: int) -> Table:
     table = Table(box=None)
     for heading in ("job", "created", "state", "provider", "s", "credits"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("prompt", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("prompt", no_wrap=True, overflow="ellipsis", max_width=max(12, width - 76))
     for job in found:
         table.add_row(
             job.id,

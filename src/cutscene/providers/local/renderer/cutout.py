@@ -61,4 +61,4 @@ class Cutout:
                 canvas.glint(x, y, radius, colour * 0.5)
 
     def _placed(self, points: Points) -> Points:
-        return points * self._scale + self._origin
+        return np.asarray(points * self._scale + self._origin, np.float64)

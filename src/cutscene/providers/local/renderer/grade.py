@@ -35,7 +35,7 @@ GRADES: Final = {
         darkest=0.30, brightest=0.56, vignette=0.36,
     ),
     Mood.CONSOLATION: Grade(
-        saturation=0.52, contrast=0.25, gain=(0.97, 0.92, 0.88), lift=(0.05, 0.035, 0.03),
+        saturation=0.62, contrast=0.35, gain=(0.97, 0.92, 0.90), lift=(0.05, 0.035, 0.03),
         darkest=0.27, brightest=0.42, vignette=0.50,
     ),
 }  # fmt: skip

@@ -33,8 +33,8 @@ class Air:
 
 
 AIR: Final = {
-    Mood.INTRO: Air(fog=0.20, rays=0.20, glow=0.20, gleam=0.30),
-    Mood.CELEBRATION: Air(fog=0.08, rays=0.62, glow=0.52, warm=0.85),
+    Mood.INTRO: Air(fog=0.18, rays=0.20, glow=0.18, gleam=0.18),
+    Mood.CELEBRATION: Air(fog=0.08, rays=0.62, glow=0.42, warm=0.85),
     Mood.CONSOLATION: Air(fog=0.34, rays=0.16, glow=0.20, warm=0.35),
 }
 _GOLD: Final = bgr("#ffd58a")

@@ -141,7 +141,7 @@ def _roof(canvas: Canvas, castle: Cutout, at: float, half: float, top: float, si
 def _raise_flag(canvas: Canvas, castle: Cutout, at: float, peak: float) -> None:
     cloth = mix(canvas.paints.accent, bgr("#d23c3c"), 0.55)
     castle.draw_line(np.array([(at, peak - 0.014), (at, peak + 0.07)]), 1, canvas.paints.near)
-    castle.draw(PENNANT + (at, peak), cloth)
+    castle.draw(PENNANT + np.array((at, peak)), cloth)
 
 
 def _open_gate(canvas: Canvas, castle: Cutout) -> None:

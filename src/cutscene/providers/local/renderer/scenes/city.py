@@ -39,9 +39,9 @@ class Row:
 
 ROWS: Final = (
     Row(near=0.10, lowest=0.12, highest=0.50, width=0.050, pitch=0.0075, lit=0.30),
-    Row(near=0.28, lowest=0.12, highest=0.46, width=0.075, pitch=0.0105, lit=0.34),
-    Row(near=0.50, lowest=0.08, highest=0.36, width=0.105, pitch=0.0145, lit=0.36, signs=7),
-    Row(near=0.72, lowest=0.03, highest=0.20, width=0.150, pitch=0.0200, lit=0.30, signs=6),
+    Row(near=0.28, lowest=0.12, highest=0.46, width=0.075, pitch=0.0105, lit=0.40),
+    Row(near=0.50, lowest=0.08, highest=0.36, width=0.105, pitch=0.0145, lit=0.44, signs=7),
+    Row(near=0.72, lowest=0.03, highest=0.20, width=0.150, pitch=0.0200, lit=0.42, signs=6),
 )
 WINDOWS: Final = ("#ffd9a0", "#ffe8c8", "#9fd8ff")
 SIGNS: Final = ("#ff4fb0", "#4af1ff", "#ffb13d", "#a56bff", "#7dffb0")

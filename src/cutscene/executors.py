@@ -1,0 +1,100 @@
+"""Who is a worker: rows of executors with their heartbeats, and the lock of a SQLite home."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from cutscene.database import Database, clock, insert_new, is_postgres
+from cutscene.errors import WorkerConflictError
+from cutscene.tables import executors as table
+
+__all__ = ["WorkerLock", "beat", "bury", "dead", "enter", "leave", "worker_lives"]
+
+_DEAD_AFTER: Final = 6.0
+"""Seconds without a heartbeat."""
+
+
+class WorkerLock:
+    """SQLite means one worker process: whoever holds this lock is it, and the kernel frees it on death."""
+
+    def __init__(self, database: Database) -> None:
+        self._path = Path(f"{database.engine.url.database}.worker") if database.is_sqlite else None
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Raises `WorkerConflictError` while another process is the worker."""
+        if self._path is None:
+            return
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(file)
+            raise WorkerConflictError(
+                f"Another process (id {owner}) is the worker of {self._path.parent}: stop it first, let it "
+                "do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
+            ) from None
+        os.ftruncate(file, 0)
+        os.write(file, str(os.getpid()).encode())
+        self._file = file
+
+    def is_taken(self) -> bool:
+        """Whether any process is the worker."""
+        try:
+            self.acquire()
+        except WorkerConflictError:
+            return True
+        self.release()
+        return False
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+async def worker_lives(database: Database) -> bool:
+    """Whether any process is a worker right now."""
+    if database.is_sqlite:
+        return WorkerLock(database).is_taken()
+    return bool(await database.read(_living))
+
+
+def enter(connection: Connection, executor_id: str) -> None:
+    """Begin to live; on SQLite, where the lock is ours, whoever else did is dead."""
+    if not is_postgres(connection):
+        connection.execute(sa.update(table).values(beat_at=0.0))
+    beat(connection, executor_id)
+
+
+def beat(connection: Connection, executor_id: str) -> None:
+    if not insert_new(connection, table, id=executor_id, beat_at=clock()):
+        connection.execute(sa.update(table).where(table.c.id == executor_id).values(beat_at=clock()))
+
+
+def leave(connection: Connection, executor_id: str) -> None:
+    """Count as dead at once, so that others take over now."""
+    connection.execute(sa.update(table).where(table.c.id == executor_id).values(beat_at=0.0))
+
+
+def dead(connection: Connection) -> list[str]:
+    """Ids of executors whose jobs somebody else must take over."""
+    query = sa.select(table.c.id).where(table.c.beat_at <= clock() - _DEAD_AFTER)
+    return list(connection.execute(query).scalars())
+
+
+def bury(connection: Connection) -> None:
+    """Forget those dead for a day: nothing of theirs can be pending any more."""
+    connection.execute(sa.delete(table).where(table.c.beat_at.between(1.0, clock() - 86_400)))
+
+
+def _living(connection: Connection) -> list[str]:
+    query = sa.select(table.c.id).where(table.c.beat_at > clock() - _DEAD_AFTER)
+    return list(connection.execute(query).scalars())

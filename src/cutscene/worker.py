@@ -1,0 +1,100 @@
+"""The share of one process in the work: an engine that is started when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final, Literal
+
+from cutscene import fetch, storage
+from cutscene.database import Database
+from cutscene.errors import WorkerConflictError
+from cutscene.executors import worker_lives
+from cutscene.poller import Poller
+from cutscene.providers import Providers
+from cutscene.settings import Settings
+
+__all__ = ["Work", "Worker"]
+
+Work = Literal["yes", "no", "if needed"]
+"""Whether a process is a worker too: it does jobs, or does not, or only while nobody else does."""
+
+
+class Worker:
+    """Becomes the worker where that is wanted, and stays it until `stop`."""
+
+    ENSURE_EVERY: Final = 2.0
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        providers: Providers,
+        store: storage.Store,
+        work: Work,
+        on_continued: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._providers = providers
+        self._store = store
+        self._work = work
+        self._on_continued = on_continued
+        self._awake = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._starting = asyncio.Lock()
+        self._checked = 0.0
+        self.is_on = False
+
+    async def wake(self) -> None:
+        """There is something to do: let the gate look now."""
+        await self.ensure()
+        self._awake.set()
+
+    async def ensure(self) -> None:
+        """Become the worker where that is wanted and nobody else is."""
+        now = asyncio.get_running_loop().time()
+        if self.is_on or self._work == "no" or (self._checked and now - self._checked < self.ENSURE_EVERY):
+            return
+        self._checked = now
+        async with self._starting:
+            if self.is_on or (self._work == "if needed" and await worker_lives(self._database)):
+                return
+            try:
+                await self._start()
+            except WorkerConflictError:
+                if self._work == "yes":
+                    raise
+
+    async def _start(self) -> None:
+        # The engine takes a second to import, which whoever only asks should not pay.
+        from cutscene.engine import Engine  # noqa: PLC0415
+        from cutscene.pipeline import Pipeline  # noqa: PLC0415
+
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(
+                fetch.open_session(allow_private=self._settings.allow_private_urls)
+            )
+            poller = await stack.enter_async_context(Poller(self._database))
+            carrier = Pipeline(
+                self._settings,
+                self._database,
+                self._providers,
+                self._store,
+                session,
+                poller,
+                self._awake.set,
+            )
+            capabilities = await self._providers.capabilities()
+            max_active = self._settings.max_concurrent
+            running = Engine(self._database, carrier, capabilities, max_active, self._awake)
+            await stack.enter_async_context(running)
+            self._stack = stack.pop_all()
+            self.is_on = True
+            if running.continued:
+                self._on_continued(running.continued)
+
+    async def stop(self) -> None:
+        self.is_on = False
+        await self._stack.aclose()
