@@ -85,10 +85,11 @@ class Studio:
             model=model.id,
             usd_per_credit=chosen.capabilities().usd_per_credit,
         )
+        await self._worker.ensure()
         row = await self._database.write(
             transitions.submit, job, chosen.estimate(request), account, self.settings.max_concurrent
         )
-        await self._worker.wake()
+        self._worker.wake()
         return await self._job(row)
 
     async def get(self, tenant: str, job_id: str) -> Job:
@@ -134,13 +135,14 @@ class Studio:
     async def cancel(self, tenant: str, job_id: str) -> Job:
         """Stop a job: at once if it waits, soon if it runs. Lets go of a lost submission."""
         await self._database.write(transitions.cancel, tenant, job_id)
-        await self._worker.wake()
+        self._worker.wake()
         return await self.get(tenant, job_id)
 
     async def retry(self, tenant: str, job_id: str) -> Job:
         """Queue a failed or cancelled job again, paying only for what is missing."""
+        await self._worker.ensure()
         await self._database.write(transitions.retry, tenant, job_id, self.settings.max_concurrent)
-        await self._worker.wake()
+        self._worker.wake()
         return await self.get(tenant, job_id)
 
     async def usage(

@@ -47,9 +47,8 @@ class Worker:
         self._checked = 0.0
         self.is_on = False
 
-    async def wake(self) -> None:
+    def wake(self) -> None:
         """There is something to do: let the gate look now."""
-        await self.ensure()
         self._awake.set()
 
     async def ensure(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import struct
 import subprocess
 import sys
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,13 @@ class Shell:
             timeout=120,
             check=False,
         )
+
+    def jobs_recorded(self) -> int:
+        """Counted behind the command line's back."""
+        if not (self.home / "cutscene.db").exists():
+            return 0
+        with closing(sqlite3.connect(self.home / "cutscene.db")) as connection:
+            return int(connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
 
 
 @pytest.fixture
@@ -95,7 +104,7 @@ def test_bad_input_is_refused_in_one_line_and_leaves_nothing(
     before = sorted(shell.folder.iterdir())
     assert sentence in one_line_error(shell("generate", *arguments))
     assert [path for path in sorted(shell.folder.iterdir()) if path != shell.home] == before
-    assert json.loads(shell("jobs", "--json", "--tenant", "default").stdout) == []
+    assert shell.jobs_recorded() == 0
     left = [path for path in shell.home.rglob("*") if path.is_file() and path.suffix in {".mp4", ".png"}]
     assert left == []
 

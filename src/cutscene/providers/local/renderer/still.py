@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from cutscene.providers.local.renderer.arrays import Picture, Plane, blurred, smoothstep
+from cutscene.providers.local.renderer.arrays import Picture, Plane, blurred, resized, smoothstep
 from cutscene.providers.local.renderer.canvas import Backdrop
 
 _SMALL = (180, 108)
@@ -45,12 +45,17 @@ def _covering(picture: Picture, width: int, height: int) -> Picture:
 
 
 def _interest(picture: cv2.typing.MatLike) -> Plane:
-    """(108, 180): edges and strong colours, the middle a little more than the rim."""
+    """(108, 180): fine detail and strong colours, less of the rim and of the ground."""
     lab = _small_lab(picture)
     chroma = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)
     chroma = np.abs(chroma - np.median(chroma))
+    # Clouds and haze have contrast too; what somebody drew or built has fine edges.
+    fine = cv2.resize(picture, (_SMALL[0] * 4, _SMALL[1] * 4), interpolation=cv2.INTER_AREA)
+    edges = np.abs(cv2.Laplacian(cv2.cvtColor(fine, cv2.COLOR_BGR2GRAY), cv2.CV_32F))
+    detail = resized(np.asarray(edges, np.float32), *_SMALL, cv2.INTER_AREA)
     x, y = np.linspace(-1, 1, _SMALL[0])[None, :], np.linspace(-1, 1, _SMALL[1])[:, None]
-    return np.asarray((_edges(lab) + chroma) * (1.15 - 0.45 * x * x - 0.25 * y * y), np.float32)
+    centred = (1.1 - 0.4 * x * x) * np.exp(-(((y + 0.1) / 0.6) ** 2))
+    return np.asarray((2.5 * detail + 0.35 * chroma) * centred, np.float32)
 
 
 def _window(interest: Plane, length: float) -> float:
