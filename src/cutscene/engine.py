@@ -162,6 +162,7 @@ class Engine:
                 "app_version": _VERSION,
             },
             job_id,
+            handover,
         )
 
     async def _every(self, seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
@@ -208,13 +209,13 @@ class Engine:
             await DBOS.delete_workflows_async(list(ended))
         await self._database.write(executors.bury)
 
-    def _workflow(self) -> Callable[[str], Awaitable[None]]:
-        async def run_job(job_id: str) -> None:
+    def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
+        async def run_job(job_id: str, handover: int) -> None:
             task = asyncio.current_task()
             assert task is not None
             self._running.add(task)
             try:
-                await self._pipeline.run(job_id)
+                await self._pipeline.run(job_id, handover)
             finally:
                 self._running.discard(task)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -27,20 +28,24 @@ class WorkerLock:
         self._path = Path(f"{database.engine.url.database}.worker") if database.is_sqlite else None
         self._file: int | None = None
 
-    def acquire(self) -> None:
-        """Raises `WorkerConflictError` while another process is the worker."""
+    def acquire(self, *, tries: int = 5) -> None:
+        """Raises `WorkerConflictError` while another process is the worker.
+
+        Trying again rules out those who only looked, and held it for a moment.
+        """
         if self._path is None:
             return
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.read(file, 32).decode(errors="replace").strip() or "unknown"
-            os.close(file)
-            raise WorkerConflictError(
-                f"Another process (id {owner}) is the worker of {self._path.parent}: stop it first, let it "
-                "do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
-            ) from None
+        while not _lock(file):
+            tries -= 1
+            if tries <= 0:
+                owner = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+                os.close(file)
+                raise WorkerConflictError(
+                    f"Another process (id {owner}) is the worker of {self._path.parent}: stop it first, let "
+                    "it do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
+                )
+            time.sleep(0.1)
         os.ftruncate(file, 0)
         os.write(file, str(os.getpid()).encode())
         self._file = file
@@ -48,7 +53,7 @@ class WorkerLock:
     def is_taken(self) -> bool:
         """Whether any process is the worker."""
         try:
-            self.acquire()
+            self.acquire(tries=1)
         except WorkerConflictError:
             return True
         self.release()
@@ -58,6 +63,14 @@ class WorkerLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 async def worker_lives(database: Database) -> bool:

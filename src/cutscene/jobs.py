@@ -137,21 +137,29 @@ def to_cancel(connection: Connection) -> set[str]:
     return set(connection.execute(sa.select(table.c.id).where(job_to_cancel)).scalars())
 
 
-def finish(connection: Connection, job_id: str, clip: Clip) -> bool:
-    """Record the result, once."""
-    return _end(connection, job_id, state=JobState.DONE, progress=1.0, clip=clip.to_json())
+def finish(connection: Connection, job_id: str, handover: int, clip: Clip) -> bool:
+    """Record the result of a run, unless that run was replaced or the job has ended."""
+    mine = table.c.handover == handover
+    return _end(connection, job_id, mine, state=JobState.DONE, progress=1.0, clip=clip.to_json())
 
 
-def fail(connection: Connection, job_id: str, error: CutsceneError) -> bool:
-    """Record why a job failed or was cancelled, once."""
-    state = JobState.CANCELLED if error.code == "CANCELLED" else JobState.FAILED
-    return _end(connection, job_id, state=state, error_code=error.code, error=str(error), detail=error.detail)
+def fail(connection: Connection, job_id: str, error: CutsceneError, handover: int | None = None) -> bool:
+    """Record why a job failed or was cancelled, once; of a run that was not replaced, if one is named."""
+    return _end(
+        connection,
+        job_id,
+        sa.true() if handover is None else table.c.handover == handover,
+        state=JobState.CANCELLED if error.code == "CANCELLED" else JobState.FAILED,
+        error_code=error.code,
+        error=str(error),
+        detail=error.detail,
+    )
 
 
-def _end(connection: Connection, job_id: str, **values: Any) -> bool:
-    unfinished = (table.c.id == job_id) & table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
-    query = sa.update(table).where(unfinished).values(finished_at=clock(), **values)
-    return connection.execute(query).rowcount == 1
+def _end(connection: Connection, job_id: str, condition: sa.ColumnElement[bool], **values: Any) -> bool:
+    unfinished = table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
+    query = sa.update(table).where(table.c.id == job_id, unfinished, condition)
+    return connection.execute(query.values(finished_at=clock(), **values)).rowcount == 1
 
 
 def requeue(connection: Connection, job_id: str) -> None:

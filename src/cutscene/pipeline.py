@@ -21,7 +21,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 import aiohttp
 import structlog
 from dbos import DBOS
-from dbos import error as dbos_error
 from sqlalchemy import Row
 
 from cutscene import fetch, jobs, ledger, limits, segments, storage, transitions
@@ -31,6 +30,7 @@ from cutscene.errors import (
     CancelledError,
     CutsceneError,
     ProviderError,
+    StorageError,
     SubmissionUnknownError,
     from_code,
 )
@@ -83,22 +83,16 @@ class Pipeline:
         # Not the loop's own threads: the engine needs those for its records.
         self._media_threads = ThreadPoolExecutor(2, thread_name_prefix="media")
 
-    async def run(self, job_id: str) -> None:
+    async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
         try:
             segment_id = await _step(self.submit, job_id)
             await _step(self.wait, job_id, segment_id)
             await _step(self.fetch, job_id, segment_id)
             clip = await _step(self.finish, job_id, segment_id)
-            await _step(self.publish, job_id, segment_id, clip)
+            await _step(self.publish, job_id, handover, segment_id, clip)
         except CutsceneError as error:
-            await _step(self.fail, job_id, error.code, str(error), error.detail)
-        except dbos_error.DBOSException:
-            raise  # another process has this job now, or the engine restores it later
-        except Exception:  # noqa: BLE001 -- a job ends with a code, whatever broke
-            _log.exception("job_broke", job=job_id)
-            sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
-            await _step(self.fail, job_id, ProviderError.code, sentence, "INTERNAL")
+            await _step(self.fail, job_id, handover, error.code, str(error), error.detail)
 
     async def submit(self, job_id: str) -> str:
         """Have the current segment accepted by the provider: at most one paid call for each attempt."""
@@ -109,18 +103,19 @@ class Pipeline:
             if segment.state != SegmentState.PLANNED:
                 return str(segment.id)
             if await self._is_cancelled(job_id):
-                await self._close(segment.id, SegmentState.CANCELLED, Credits())
-                raise CancelledError("The job was cancelled before it was submitted.")
+                raise await self._never_sent(segment.id, CancelledError("The job was cancelled."))
             if await self._database.write(segments.cross_fence, segment.id, uuid.uuid4().hex):
                 await self._post(job, segment.id, provider, request, refusals)
-        await self._close(segment.id, SegmentState.FAILED, Credits())
-        raise ProviderError(f"{job.provider} refused {self.ATTEMPTS} submissions in a row: try again later.")
+        often = f"{job.provider} refused {self.ATTEMPTS} submissions in a row: try again later."
+        raise await self._never_sent(segment.id, ProviderError(often))
 
     async def wait(self, job_id: str, segment_id: str) -> None:
         """One step for all looks at a task. The tenant's slot is free when the task has ended."""
         segment = await self._database.read(segments.read, segment_id)
-        if segment.state != SegmentState.RUNNING:
+        if segment.state == SegmentState.SUCCEEDED:
             return
+        if segment.state != SegmentState.RUNNING:
+            raise ProviderError("The generation had ended without footage.")
         _, _, provider = await self._load(job_id)
         left = provider.capabilities().timeout - await self._database.read(segments.age, segment_id)
         state = await self._poller.outcome(job_id, provider, segment.task_id, left=left)
@@ -128,8 +123,7 @@ class Pipeline:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
             case Failed(error=error, credits=charged):
-                ended = SegmentState.CANCELLED if error.code == "CANCELLED" else SegmentState.FAILED
-                await self._close(segment_id, ended, charged)
+                await self._close(segment_id, _ended_by(error), charged, error)
                 raise error
 
     async def fetch(self, job_id: str, segment_id: str) -> None:
@@ -158,18 +152,20 @@ class Pipeline:
             clip = await self._store_clip(job, target, measured)
         return clip.to_json()
 
-    async def publish(self, job_id: str, segment_id: str, clip: dict[str, Any]) -> None:
+    async def publish(self, job_id: str, handover: int, segment_id: str, clip: dict[str, Any]) -> None:
         """Record the result; the raw footage has served."""
-        await self._database.write(jobs.finish, job_id, Clip(**clip))
+        await self._database.write(jobs.finish, job_id, handover, Clip(**clip))
         segment = await self._database.read(segments.read, segment_id)
-        await self._store.delete(segment.footage_key)
+        try:
+            await self._store.delete(segment.footage_key)
+        except StorageError as error:
+            _log.warning("footage_left", job=job_id, key=segment.footage_key, reason=str(error))
         _log.info("job_done", job=job_id, clip=clip["key"])
 
-    async def fail(self, job_id: str, code: str, message: str, detail: str | None) -> None:
+    async def fail(self, job_id: str, handover: int, code: str, message: str, detail: str | None) -> None:
         """Record why the job ended without a clip."""
         _log.warning("job_failed", job=job_id, code=code, reason=message, detail=detail)
-        error = from_code(code, message, detail)
-        await self._database.write(transitions.fail, job_id, error)
+        await self._database.write(transitions.fail, job_id, handover, from_code(code, message, detail))
         self._slot_freed()
 
     async def drain(self) -> None:
@@ -189,8 +185,7 @@ class Pipeline:
         if refusal is None:
             return
         if refusal.retry_after is None:
-            await self._close(segment_id, SegmentState.FAILED, Credits())
-            raise refusal.error
+            raise await self._never_sent(segment_id, refusal.error)
         pause = max(refusal.retry_after, min(60.0, 0.5 * 2.0**refusals))
         await self._database.write(limits.pause, limits.Pause(job.provider, pause, str(refusal)))
         await asyncio.sleep(pause)
@@ -306,8 +301,19 @@ class Pipeline:
         media_type = mimetypes.guess_type(request.image)[0] or "image/jpeg"
         return replace(request, image=picture.to_data_uri(data, media_type))
 
-    async def _close(self, segment_id: str, state: SegmentState, charged: Credits | None) -> None:
-        await self._database.write(transitions.close_segment, segment_id, state, charged)
+    async def _never_sent(self, segment_id: str, error: CutsceneError) -> CutsceneError:
+        """The segment ends without having cost anything."""
+        await self._close(segment_id, _ended_by(error), Credits(), error)
+        return error
+
+    async def _close(
+        self,
+        segment_id: str,
+        state: SegmentState,
+        charged: Credits | None,
+        error: CutsceneError | None = None,
+    ) -> None:
+        await self._database.write(transitions.close_segment, segment_id, state, charged, error)
         self._slot_freed()
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -325,8 +331,19 @@ class Pipeline:
 
 
 async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run once, unless its result was recorded before a crash."""
-    return await DBOS.run_step_async({"name": work.__name__}, work, *args, **kwargs)
+    """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
+
+    async def step() -> T:
+        try:
+            return await work(*args, **kwargs)
+        except CutsceneError:
+            raise
+        except Exception as error:
+            _log.exception("step_broke", step=work.__name__, arguments=args)
+            sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
+            raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
+
+    return await DBOS.run_step_async({"name": work.__name__}, step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +351,10 @@ class _Measured:
     facts: probe.Facts
     seam: loop.Seam
     poster: bytes
+
+
+def _ended_by(error: CutsceneError) -> SegmentState:
+    return SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
 
 
 def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:

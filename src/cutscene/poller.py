@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 from sqlalchemy import Connection
@@ -37,6 +38,7 @@ class _Watch:
     troubles: int = 0
     """Looks that failed in a row."""
     was_queued: bool = False
+    is_stopping: bool = False
 
 
 @dataclass(slots=True, order=True)
@@ -57,7 +59,7 @@ class Poller:
         self._database = database
         self._places = asyncio.Semaphore(connections)
         self._due: list[_Due] = []
-        self._watched: dict[str, _Watch] = {}
+        self._watched: set[_Watch] = set()
         self._news: dict[str, tuple[Stage, float | None]] = {}
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -83,12 +85,12 @@ class Poller:
             now + left,
             self._loop.create_future(),
         )
-        self._watched[job_id] = watch
+        self._watched.add(watch)
         heapq.heappush(self._due, _Due(now, watch))
         try:
             return await watch.outcome
         finally:
-            self._watched.pop(job_id, None)
+            self._watched.discard(watch)
             self._news.pop(job_id, None)
 
     async def _run(self) -> None:
@@ -102,8 +104,7 @@ class Poller:
                 self._start(self._exchange_news())
             await asyncio.sleep(self.TICK)
 
-    def _start(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
@@ -128,9 +129,9 @@ class Poller:
     async def _poll(self, watch: _Watch) -> TaskState:
         try:
             state = await watch.provider.poll(watch.task_id)
-        except CutsceneError as error:
+        except Exception as error:  # noqa: BLE001 -- whatever broke the look, the task goes on
             watch.troubles += 1
-            _log.warning("poll_failed", job=watch.job_id, reason=str(error), in_a_row=watch.troubles)
+            _log.warning("poll_failed", job=watch.job_id, reason=repr(error), in_a_row=watch.troubles)
             return Pending()
         watch.troubles = 0
         return state
@@ -156,8 +157,8 @@ class Poller:
         try:
             await watch.provider.cancel(watch.task_id)
             state = await watch.provider.poll(watch.task_id)
-        except CutsceneError as trouble:
-            _log.warning("cancel_failed", job=watch.job_id, reason=str(trouble))
+        except Exception as trouble:  # noqa: BLE001 -- the job has to end all the same
+            _log.warning("cancel_failed", job=watch.job_id, reason=repr(trouble))
             return Failed(error)
         match state:
             case Done(credits=charged) | Failed(credits=charged):
@@ -168,12 +169,17 @@ class Poller:
     async def _exchange_news(self) -> None:
         """Write all progress in one transaction, and ask once who was cancelled."""
         news, self._news = self._news, {}
-        if news:
-            await self._database.write(_report_all, news)
-        if self._watched:
-            for job_id in await self._database.read(jobs.to_cancel):
-                if (watch := self._watched.get(job_id)) and not watch.outcome.done():
-                    self._start(self._cancel(watch))
+        try:
+            if news:
+                await self._database.write(_report_all, news)
+            cancelled = await self._database.read(jobs.to_cancel) if self._watched else set()
+        except CutsceneError as error:
+            _log.warning("news_lost", reason=str(error))
+            return
+        for watch in self._watched:
+            if watch.job_id in cancelled and not watch.is_stopping:
+                watch.is_stopping = True
+                self._start(self._cancel(watch))
 
     async def _cancel(self, watch: _Watch) -> None:
         state = await self._stop(watch, CancelledError("The job was cancelled."))

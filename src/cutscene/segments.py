@@ -98,11 +98,11 @@ def lose(connection: Connection, segment_id: str) -> None:
     connection.execute(query.values(state=SegmentState.UNKNOWN))
 
 
-def end(connection: Connection, segment_id: str, state: SegmentState) -> None:
-    """Succeeded, failed or cancelled; what has ended stays as it ended."""
+def end(connection: Connection, segment_id: str, state: SegmentState) -> bool:
+    """Succeeded, failed or cancelled, once: what has ended stays as it ended."""
     open_states = [state for state in SegmentState if not state.final]
     query = sa.update(table).where(table.c.id == segment_id, table.c.state.in_(open_states))
-    connection.execute(query.values(state=state))
+    return connection.execute(query.values(state=state)).rowcount == 1
 
 
 def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
@@ -118,7 +118,7 @@ def lost_for(connection: Connection, provider: str, seconds: float) -> list[str]
         .where(
             job_holds_slot,
             jobs.c.provider == provider,
-            table.c.state == SegmentState.UNKNOWN,
+            table.c.state.in_((SegmentState.POSTING, SegmentState.UNKNOWN)),
             table.c.posted_at < clock() - seconds,
         )
     )

@@ -39,20 +39,28 @@ def submit(
 
 
 def close_segment(
-    connection: Connection, segment_id: str, state: SegmentState, charged: Credits | None
+    connection: Connection,
+    segment_id: str,
+    state: SegmentState,
+    charged: Credits | None,
+    error: CutsceneError | None = None,
 ) -> None:
-    """A segment has ended: its state, its money, and its job's slot.
+    """A segment has ended: its state, its money, its job's slot, and with ``error`` its job.
 
     Without a word from the provider a success costs its estimate, and the hold of
     anything else stays: a timeout is not a refund.
     """
-    segments.end(connection, segment_id, state)
+    if not segments.end(connection, segment_id, state):
+        return  # somebody else closed it, and the slot may be another run's by now
     held = ledger.open_amount(connection, segment_id)
     if charged is not None:
         ledger.close(connection, segment_id, charged, Basis.REPORTED)
     elif state == SegmentState.SUCCEEDED or held == Credits():
         ledger.close(connection, segment_id, held, Basis.ESTIMATE)
-    _free_slot(connection, segments.read(connection, segment_id).job_id)
+    job_id = segments.read(connection, segment_id).job_id
+    _free_slot(connection, job_id)
+    if error is not None:
+        jobs.fail(connection, job_id, error)
 
 
 def plan_again(connection: Connection, job_id: str) -> None:
@@ -66,9 +74,13 @@ def plan_again(connection: Connection, job_id: str) -> None:
     ledger.hold_again(connection, segment_id, like=last.id)
 
 
-def fail(connection: Connection, job_id: str, error: CutsceneError) -> None:
-    """A slot stays taken only while a lost submission may still be at work."""
-    jobs.fail(connection, job_id, error)
+def fail(connection: Connection, job_id: str, handover: int, error: CutsceneError) -> None:
+    """The run of that hand-over ends its job; a run that was replaced ends nothing.
+
+    The slot stays taken only while a lost submission may still be at work.
+    """
+    if not jobs.fail(connection, job_id, error, handover):
+        return
     segment = segments.current(connection, job_id)
     match SegmentState(segment.state):
         case SegmentState.PLANNED:

@@ -56,7 +56,8 @@ def run(work: Coroutine[Any, Any, T], *, failure: Callable[[CutsceneError], Any]
         say(f"Error: {error}")
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        say("Stopped. Nothing is lost: unfinished jobs go on with the next 'cutscene worker' or 'generate'.")
+        say("Stopped. Nothing is lost: unfinished jobs go on with the next 'cutscene worker' or 'generate';")
+        say("'cutscene jobs' lists them, and 'cutscene job wait ID -o FILE' sees one through.")
         raise typer.Exit(130) from None
     except Exception as error:  # noqa: BLE001 -- users never see a stack trace
         structlog.get_logger().exception("command_broke")

@@ -76,8 +76,8 @@ class Camera:
     ) -> None:
         self._timeline, self._sway = timeline, SWAYS[mood]
         self._travel = list(Travel)[int(rng.integers(len(Travel)))]
-        # A loop starts while the camera moves, not where it turns.
-        self._phase = 0.5 * float(rng.integers(2)) + 0.12 * (float(rng.random()) - 0.5)
+        # A loop starts where the camera is neither at its fastest nor at rest: an ordinary step.
+        self._phase = 0.5 * float(rng.integers(2)) + 0.14 + 0.04 * float(rng.random())
         self._size = (width, height)
         rows, columns = backdrop.picture.shape[:2]
         self._centre = ((columns - 1) / 2, (rows - 1) / 2)
