@@ -35,7 +35,7 @@ _SCENES = (
         from_still=True,
     ),
     _Scene("win", "A win celebration above the castle: golden confetti and warm rays of light at sunset"),
-    _Scene("lose", "A gentle consolation: soft rain over the village, and a hopeful light at dusk"),
+    _Scene("lose", "A gentle consolation, the castle at night: quiet, encouraging, a hopeful light"),
 )
 
 

@@ -35,8 +35,8 @@ GRADES: Final = {
         darkest=0.30, brightest=0.56, vignette=0.36,
     ),
     Mood.CONSOLATION: Grade(
-        saturation=0.62, contrast=0.35, gain=(0.97, 0.92, 0.90), lift=(0.05, 0.035, 0.03),
-        darkest=0.27, brightest=0.42, vignette=0.50,
+        saturation=0.78, contrast=0.4, gain=(0.95, 0.93, 0.94), lift=(0.05, 0.035, 0.035),
+        darkest=0.28, brightest=0.44, vignette=0.46,
     ),
 }  # fmt: skip
 
