@@ -361,7 +361,12 @@ def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:
     """Exactly the asked size and length, then measured: what is returned is never echoed."""
     width, height = request.aspect.size
     try:
-        conform.conform(footage, target, width=width, height=height, frames=request.frames, fps=FPS)
+        facts = probe.probe(footage)
+        conform.conform(
+            footage, target, width=width, height=height, frames=request.frames, fps=FPS, facts=facts
+        )
     except boxes.UnplayableVideo as error:
         raise ProviderError(f"The provider's footage cannot be used. {error}") from error
-    return _Measured(probe.probe(target), loop.measure_seam(target), poster.draw_poster(target))
+    if probe.sha256(target) != facts.sha256:  # the same bytes are the same facts
+        facts = probe.probe(target)
+    return _Measured(facts, loop.measure_seam(target), poster.draw_poster(target))

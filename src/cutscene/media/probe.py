@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo, check_boxes
 
-__all__ = ["Facts", "decode", "open_video", "probe", "to_bgr"]
+__all__ = ["Facts", "decode", "open_video", "probe", "sha256", "to_bgr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,6 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
     """
     with path.open("rb") as file:
         faststart = check_boxes(file, limits)
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
     with open_video(path, limits) as (container, stream):
         codec = stream.codec_context
         shape, frames, seconds, constant_rate = _timeline(
@@ -84,12 +81,18 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
             pix_fmt=shape[2],
             frames=frames,
             duration_ms=round(seconds * 1000),
-            bytes=size,
+            bytes=path.stat().st_size,
             faststart=faststart,
             constant_rate=constant_rate,
             has_audio=bool(container.streams.audio),
-            sha256=digest,
+            sha256=sha256(path),
         )
+
+
+def sha256(path: Path) -> str:
+    """Of the file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def decode(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[VideoFrame]:
