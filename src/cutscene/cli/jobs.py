@@ -140,7 +140,8 @@ def _facts(job: Job) -> Table:
     table = Table(show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    facts = {**as_json(job), "prompt": job.request.prompt, "stage": job.stage, "detail": job.detail}
+    stage = None if job.state.final else job.stage
+    facts = {**as_json(job), "prompt": job.request.prompt, "stage": stage, "detail": job.detail}
     for name, value in facts.items():
         if value is not None:
             table.add_row(name, escape(str(value)))

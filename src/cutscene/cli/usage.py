@@ -45,7 +45,7 @@ def usage(
     elif not rows:
         say("Nothing is recorded yet.")
     else:
-        table = Table(*(str(name) for name in rows[0]))
+        table = Table(*(str(name) for name in rows[0]), box=None)
         for row in rows:
             table.add_row(
                 *(f"{value:g}" if isinstance(value, float) else str(value) for value in row.values())
