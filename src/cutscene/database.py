@@ -23,7 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cutscene import migrations
-from cutscene.errors import ConflictError, StorageError
+from cutscene.errors import ConflictError, DatabaseAwayError, StorageError
 
 __all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
 
@@ -109,7 +109,7 @@ def _patiently(engine: Engine, work: Callable[[Connection], T], patience: float)
                 return work(connection)
         except OperationalError as error:
             if time.monotonic() > deadline:
-                raise StorageError(f"The database is out of reach: {_plain(error)}.") from error
+                raise DatabaseAwayError(f"The database is out of reach: {_plain(error)}.") from error
             structlog.get_logger().warning("database_busy", reason=_plain(error))
             time.sleep(0.3)
 
@@ -146,6 +146,7 @@ def _postgres_engine(url: sa.URL) -> Engine:
         pool_size=8,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"connect_timeout": 10},
     )
 
@@ -157,7 +158,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"The folder of {url.database} cannot be made: {error.strerror}.") from error
-    engine = sa.create_engine(url, pool_size=4, max_overflow=0)
+    engine = sa.create_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

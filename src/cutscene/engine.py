@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -70,10 +70,12 @@ class Engine:
         self._awake = awake
         self._lock = WorkerLock(database)
         self._duties: list[asyncio.Task[None]] = []
+        self._heartbeat: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[object]] = set()
 
     async def __aenter__(self) -> Self:
         self._lock.acquire()
+        self._lock.sign()
         try:
             await self._start()
         except BaseException:
@@ -94,10 +96,10 @@ class Engine:
         self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
         await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
         self._duties = [
-            asyncio.create_task(self._every(self.BEAT, self._beat_and_sweep), name="heartbeat"),
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
             asyncio.create_task(self._keep_gate(), name="gate"),
         ]
+        self._heartbeat = asyncio.create_task(self._every(self.BEAT, self._beat_and_sweep), name="heartbeat")
 
     def _config(self) -> DBOSConfig:
         return {
@@ -114,13 +116,10 @@ class Engine:
 
     async def _stop(self) -> None:
         """Finish what costs money, hand over the rest: our rows say where each job stands."""
-        for duty in self._duties:
-            duty.cancel()
-        await asyncio.gather(*self._duties, return_exceptions=True)
-        await self._pipeline.drain()
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await _end(self._duties)
+        await self._pipeline.drain()  # with a heart that beats: nobody takes over what is being paid for
+        await _end([self._heartbeat] if self._heartbeat else [])
+        await _end(self._running)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # dbos made its own pool the loop's default, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
@@ -141,7 +140,7 @@ class Engine:
             try:
                 admitted = await self._admit()
             except Exception as error:  # noqa: BLE001 -- the same
-                _log.warning("gate_stuck", reason=repr(error))
+                _log.warning("gate_stuck", reason=type(error).__name__, exc_info=error)
                 admitted = 0
             if not admitted:
                 with suppress(TimeoutError):
@@ -171,43 +170,44 @@ class Engine:
             try:
                 await duty()
             except Exception as error:  # noqa: BLE001 -- a worker outlives whatever one round met
-                _log.warning("duty_failed", duty=duty.__name__, reason=repr(error))
+                _log.warning("duty_failed", duty=duty.__name__, reason=type(error).__name__, exc_info=error)
             await asyncio.sleep(seconds)
 
     async def _beat_and_sweep(self) -> None:
         """Resume what the dead left behind. Nobody conducts: every worker does this."""
         await self._database.write(executors.beat, self.executor_id)
-        dead = await self._database.read(executors.dead)
+        dead = await self._database.read(executors.dead, but=self.executor_id)
         if not dead:
             return
         orphans = await _engine_jobs(status="PENDING", executor_id=dead)
         if orphans:
             _log.info("jobs_taken_over", count=len(orphans))
             await DBOS.resume_workflows_async(list(orphans), queue_name=_QUEUE)
+        else:
+            await self._database.write(executors.bury, dead)
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and the engine does not know or gave up."""
         await self._clean_up()
-        await self._database.write(transitions.free_stale_slots, self._longest_life)
-        unfinished = {workflow_id(*row): row[0] for row in await self._database.read(jobs.unfinished)}
+        await self._database.write(transitions.write_off, self._longest_life)
+        unfinished = {workflow_id(*row): row for row in await self._database.read(jobs.unfinished)}
         if not unfinished:
             return
         known = await _engine_jobs(workflow_ids=list(unfinished), status=["PENDING", "ENQUEUED", "DELAYED"])
         for lost in unfinished.keys() - known:
-            await self._database.write(self._hand_over_again, unfinished[lost])
+            await self._database.write(self._hand_over_again, *unfinished[lost])
 
-    def _hand_over_again(self, connection: Connection, job_id: str) -> None:
-        handover = jobs.hand_over_again(connection, job_id)
+    def _hand_over_again(self, connection: Connection, job_id: str, lost: int) -> None:
+        handover = jobs.hand_over_again(connection, job_id, lost)
         if handover is not None:
             _log.info("job_restored", job=job_id)
             self._hand_over(connection, job_id, handover)
 
     async def _clean_up(self) -> None:
-        """The engine's history of ended jobs serves nobody, nor do executors dead for a day."""
+        """The engine's history of ended jobs serves nobody: ours is the record."""
         ended = await _engine_jobs(status=["SUCCESS", "ERROR", "CANCELLED"], limit=1000)
         if ended:
             await DBOS.delete_workflows_async(list(ended))
-        await self._database.write(executors.bury)
 
     def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
         async def run_job(job_id: str, handover: int) -> None:
@@ -234,6 +234,12 @@ def _plain_url(database: Database) -> str:
     if not database.is_sqlite:
         url = url.set(drivername="postgresql")
     return url.render_as_string(hide_password=False)
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _quieten_dbos() -> None:

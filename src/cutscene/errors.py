@@ -9,6 +9,7 @@
     │   └── SubmissionUnknownError                        perhaps paid, never repeated unasked
     ├── GenerationTimeoutError   TIMEOUT_ERROR            not done within the deadline
     ├── StorageError             STORAGE_ERROR            the result could not be kept
+    │   └── DatabaseAwayError                             work waits until it is back
     ├── CancelledError           CANCELLED                somebody asked for it
     ├── NotFoundError            NOT_FOUND                no such thing, or not this tenant's
     └── ConflictError            CONFLICT                 against what is already there
@@ -26,6 +27,7 @@ __all__ = [
     "CancelledError",
     "ConflictError",
     "CutsceneError",
+    "DatabaseAwayError",
     "GenerationTimeoutError",
     "InputValidationError",
     "NotFoundError",
@@ -125,6 +127,10 @@ class StorageError(CutsceneError):
     code = "STORAGE_ERROR"
     status = 503
     retryable = True
+
+
+class DatabaseAwayError(StorageError):
+    """The database did not come back within the time that a transaction waits for it."""
 
 
 class CancelledError(CutsceneError):

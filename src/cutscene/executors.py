@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -46,9 +47,13 @@ class WorkerLock:
                     "it do the work, or use Postgres (CUTSCENE_DATABASE_URL) for several workers."
                 )
             time.sleep(0.1)
-        os.ftruncate(file, 0)
-        os.write(file, str(os.getpid()).encode())
         self._file = file
+
+    def sign(self) -> None:
+        """Write down who holds it, for those who are refused."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def is_taken(self) -> bool:
         """Whether any process is the worker."""
@@ -83,7 +88,7 @@ async def worker_lives(database: Database) -> bool:
 def enter(connection: Connection, executor_id: str) -> None:
     """Begin to live; on SQLite, where the lock is ours, whoever else did is dead."""
     if not is_postgres(connection):
-        connection.execute(sa.update(table).values(beat_at=0.0))
+        _stop_hearts(connection, table.c.beat_at > _last_sign())
     beat(connection, executor_id)
 
 
@@ -94,20 +99,30 @@ def beat(connection: Connection, executor_id: str) -> None:
 
 def leave(connection: Connection, executor_id: str) -> None:
     """Count as dead at once, so that others take over now."""
-    connection.execute(sa.update(table).where(table.c.id == executor_id).values(beat_at=0.0))
+    _stop_hearts(connection, table.c.id == executor_id)
 
 
-def dead(connection: Connection) -> list[str]:
-    """Ids of executors whose jobs somebody else must take over."""
-    query = sa.select(table.c.id).where(table.c.beat_at <= clock() - _DEAD_AFTER)
+def dead(connection: Connection, *, but: str) -> list[str]:
+    """Ids of executors whose jobs somebody else must take over; never the one who asks."""
+    query = sa.select(table.c.id).where(table.c.beat_at <= _last_sign(), table.c.id != but)
     return list(connection.execute(query).scalars())
 
 
-def bury(connection: Connection) -> None:
-    """Forget those dead for a day: nothing of theirs can be pending any more."""
-    connection.execute(sa.delete(table).where(table.c.beat_at.between(1.0, clock() - 86_400)))
+def bury(connection: Connection, swept: Collection[str]) -> None:
+    """Forget those that have nothing pending, once no late write of theirs can come."""
+    old = table.c.beat_at <= clock() - 3600
+    connection.execute(sa.delete(table).where(table.c.id.in_(swept), old))
+
+
+def _stop_hearts(connection: Connection, whose: sa.ColumnElement[bool]) -> None:
+    connection.execute(sa.update(table).where(whose).values(beat_at=_last_sign()))
+
+
+def _last_sign() -> sa.ColumnElement[float]:
+    """Whose last heartbeat is older than this is dead."""
+    return clock() - _DEAD_AFTER
 
 
 def _living(connection: Connection) -> list[str]:
-    query = sa.select(table.c.id).where(table.c.beat_at > clock() - _DEAD_AFTER)
+    query = sa.select(table.c.id).where(table.c.beat_at > _last_sign())
     return list(connection.execute(query).scalars())

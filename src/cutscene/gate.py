@@ -37,8 +37,11 @@ def admit(connection: Connection, concurrency: Mapping[str, int], hand_over: Han
         job = jobs.head(connection, tenant, open_providers)
         if job is None:
             continue
+        handover = jobs.start(connection, job.id)
+        if handover is None:
+            continue
         tenants.served(connection, tenant)
-        hand_over(connection, job.id, jobs.start(connection, job.id))
+        hand_over(connection, job.id, handover)
         room[job.provider] -= 1
         admitted.append(job.id)
     return admitted

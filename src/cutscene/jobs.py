@@ -85,26 +85,22 @@ def page(
     return connection.execute(query).all()
 
 
-def start(connection: Connection, job_id: str) -> int:
-    """The gate lets a job in: it takes a slot. Returns the number of this hand-over."""
-    query = (
-        sa.update(table)
-        .where(table.c.id == job_id)
-        .values(state=JobState.RUNNING, slot=True, handover=table.c.handover + 1)
-        .returning(table.c.handover)
-    )
-    return int(connection.execute(query).scalar_one())
+def start(connection: Connection, job_id: str) -> int | None:
+    """The gate lets a waiting job in: it takes a slot. Returns the number of this hand-over."""
+    waiting = (table.c.id == job_id) & (table.c.state == JobState.QUEUED)
+    query = sa.update(table).where(waiting).values(state=JobState.RUNNING, slot=True)
+    return _handed_over(connection, query)
 
 
-def hand_over_again(connection: Connection, job_id: str) -> int | None:
-    """The number of a further hand-over, or None where the job has ended; its slot stays as it is."""
-    query = (
-        sa.update(table)
-        .where(table.c.id == job_id, job_running)
-        .values(handover=table.c.handover + 1)
-        .returning(table.c.handover)
-    )
-    return connection.execute(query).scalar()
+def hand_over_again(connection: Connection, job_id: str, handover: int) -> int | None:
+    """The number of the next hand-over of a running job, unless there has been one since ``handover``."""
+    last = (table.c.id == job_id) & (table.c.handover == handover)
+    return _handed_over(connection, sa.update(table).where(last, job_running))
+
+
+def _handed_over(connection: Connection, query: sa.Update) -> int | None:
+    counted = query.values(handover=table.c.handover + 1).returning(table.c.handover)
+    return connection.execute(counted).scalar()
 
 
 def report(connection: Connection, job_id: str, stage: Stage, progress: float | None = None) -> None:
@@ -140,45 +136,46 @@ def to_cancel(connection: Connection) -> set[str]:
 def finish(connection: Connection, job_id: str, handover: int, clip: Clip) -> bool:
     """Record the result of a run, unless that run was replaced or the job has ended."""
     mine = table.c.handover == handover
-    return _end(connection, job_id, mine, state=JobState.DONE, progress=1.0, clip=clip.to_json())
-
-
-def fail(connection: Connection, job_id: str, error: CutsceneError, handover: int | None = None) -> bool:
-    """Record why a job failed or was cancelled, once; of a run that was not replaced, if one is named."""
     return _end(
-        connection,
-        job_id,
-        sa.true() if handover is None else table.c.handover == handover,
-        state=JobState.CANCELLED if error.code == "CANCELLED" else JobState.FAILED,
-        error_code=error.code,
-        error=str(error),
-        detail=error.detail,
+        connection, job_id, mine & job_running, state=JobState.DONE, progress=1.0, clip=clip.to_json()
     )
+
+
+def fail(connection: Connection, job_id: str, error: CutsceneError) -> bool:
+    """Record why a running job failed or was cancelled, once."""
+    return _end(connection, job_id, job_running, **_why(error))
+
+
+def fail_run(connection: Connection, job_id: str, handover: int, error: CutsceneError) -> bool:
+    """The same for one run of it, unless that run was replaced."""
+    return _end(connection, job_id, job_running & (table.c.handover == handover), **_why(error))
+
+
+def cancel_waiting(connection: Connection, job_id: str, error: CutsceneError) -> bool:
+    """End a job that was not let in yet."""
+    return _end(connection, job_id, job_queued, **_why(error))
+
+
+def requeue(connection: Connection, job_id: str) -> bool:
+    """Put a failed or cancelled job back into the queue."""
+    ended = table.c.state.in_((JobState.FAILED, JobState.CANCELLED))
+    fresh = {"error_code": None, "error": None, "detail": None, "finished_at": None}
+    query = (
+        sa.update(table)
+        .where(table.c.id == job_id, ended)
+        .values(state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, cancel_requested=False, **fresh)
+    )
+    return connection.execute(query).rowcount == 1
+
+
+def _why(error: CutsceneError) -> dict[str, Any]:
+    state = JobState.CANCELLED if error.code == "CANCELLED" else JobState.FAILED
+    return {"state": state, "error_code": error.code, "error": str(error), "detail": error.detail}
 
 
 def _end(connection: Connection, job_id: str, condition: sa.ColumnElement[bool], **values: Any) -> bool:
-    unfinished = table.c.state.in_((JobState.QUEUED, JobState.RUNNING))
-    query = sa.update(table).where(table.c.id == job_id, unfinished, condition)
+    query = sa.update(table).where(table.c.id == job_id, condition)
     return connection.execute(query.values(finished_at=clock(), **values)).rowcount == 1
-
-
-def requeue(connection: Connection, job_id: str) -> None:
-    """Put a failed or cancelled job back into the queue."""
-    query = (
-        sa.update(table)
-        .where(table.c.id == job_id)
-        .values(
-            state=JobState.QUEUED,
-            stage=Stage.QUEUED,
-            progress=0.0,
-            cancel_requested=False,
-            error_code=None,
-            error=None,
-            detail=None,
-            finished_at=None,
-        )
-    )
-    connection.execute(query)
 
 
 def unfinished(connection: Connection) -> list[tuple[str, int]]:
@@ -188,9 +185,11 @@ def unfinished(connection: Connection) -> list[tuple[str, int]]:
 
 
 def waiting_or_running(connection: Connection) -> list[str]:
-    """Ids of all jobs that have not ended, oldest first."""
-    query = sa.select(table.c.id).where(job_running | job_queued).order_by(table.c.sequence)
-    return list(connection.execute(query).scalars())
+    """Ids of all jobs that have not ended, those that run first."""
+    columns = (table.c.id, table.c.sequence)
+    running, waiting = (sa.select(*columns).where(state) for state in (job_running, job_queued))
+    rows = [*connection.execute(running.order_by(table.c.sequence)), *connection.execute(waiting)]
+    return [row.id for row in rows]
 
 
 def head(connection: Connection, tenant: str, providers: Collection[str]) -> Row[Any] | None:

@@ -5,7 +5,8 @@
     release   what is given back: hold minus settle
 
 Amounts are integers of a thousandth of a credit; balances are sums. An entry's basis
-says where its figure comes from.
+says where its figure comes from. All entries of a segment bear the time of its hold, so
+that they meet in the same day.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def hold(connection: Connection, segment_id: str, amount: Credits, account: Acco
 
 def hold_again(connection: Connection, segment_id: str, *, like: str) -> None:
     """Set as much aside as was for the segment ``like``."""
-    _enter_like(connection, like, segment_id=segment_id, kind="hold", basis=Basis.ESTIMATE)
+    _enter_like(connection, like, segment_id=segment_id, kind="hold", basis=Basis.ESTIMATE, at=clock())
 
 
 def close(connection: Connection, segment_id: str, charged: Credits, basis: Basis) -> None:
@@ -178,7 +179,7 @@ def _group(connection: Connection, by: Grouping) -> sa.ColumnElement[str]:
 def _enter_like(connection: Connection, held_segment: str, **changed: Any) -> bool:
     """A further entry that differs from a segment's hold only in ``changed``."""
     query = sa.select(table).where(table.c.segment_id == held_segment, table.c.kind == "hold")
-    entry = {**connection.execute(query).mappings().one(), "at": clock(), **changed}
+    entry = {**connection.execute(query).mappings().one(), **changed}
     del entry["entry"]
     return insert_new(connection, table, **entry)
 

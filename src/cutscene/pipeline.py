@@ -16,19 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import aiohttp
 import structlog
 from dbos import DBOS
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from cutscene import fetch, jobs, ledger, limits, segments, storage, transitions
 from cutscene.database import Database
-from cutscene.domain import FPS, Clip, Credits, SegmentState, Stage, VideoRequest
+from cutscene.domain import FPS, Clip, Credits, JobState, SegmentState, Stage, VideoRequest
 from cutscene.errors import (
     CancelledError,
     CutsceneError,
+    DatabaseAwayError,
     ProviderError,
     StorageError,
     SubmissionUnknownError,
@@ -59,6 +60,8 @@ class Pipeline:
 
     ATTEMPTS: Final = 8
     """Submissions surely refused before a job gives up."""
+    LOST: Final = 3
+    """Submissions whose answers were lost before nothing is sent unasked any more, whatever the policy."""
     FETCHES: Final = 5
     """Downloads that failed before a job gives up; the footage stays paid."""
 
@@ -80,6 +83,7 @@ class Pipeline:
         self._poller = poller
         self._slot_freed = slot_freed
         self._posts: set[asyncio.Task[NotSubmitted | None]] = set()
+        self._closing = False
         # Not the loop's own threads: the engine needs those for its records.
         self._media_threads = ThreadPoolExecutor(2, thread_name_prefix="media")
 
@@ -98,16 +102,16 @@ class Pipeline:
         """Have the current segment accepted by the provider: at most one paid call for each attempt."""
         job, request, provider = await self._load(job_id)
         request = await self._with_picture(request)
-        for refusals in range(self.ATTEMPTS):
+        refusals = 0
+        while True:
             segment = await self._until_postable(job)
             if segment.state != SegmentState.PLANNED:
                 return str(segment.id)
-            if await self._is_cancelled(job_id):
-                raise await self._never_sent(segment.id, CancelledError("The job was cancelled."))
-            if await self._database.write(segments.cross_fence, segment.id, uuid.uuid4().hex):
-                await self._post(job, segment.id, provider, request, refusals)
-        often = f"{job.provider} refused {self.ATTEMPTS} submissions in a row: try again later."
-        raise await self._never_sent(segment.id, ProviderError(often))
+            if reason := await self._reason_to_withdraw(job, refusals):
+                await self._withdraw(segment.id, reason)
+            elif refusal := await self._post(segment.id, provider, request):
+                refusals += 1
+                await self._back_off(job, segment.id, refusal, refusals)
 
     async def wait(self, job_id: str, segment_id: str) -> None:
         """One step for all looks at a task. The tenant's slot is free when the task has ended."""
@@ -132,6 +136,7 @@ class Pipeline:
         if segment.footage_key is not None:
             return
         job, _, provider = await self._load(job_id)
+        await self._obey_cancel(job_id)
         await self._report(job_id, Stage.FINISHING)
         key = storage.segment_key(job.tenant, job.run, segment_id)
         with self._scratch() as folder:
@@ -143,6 +148,7 @@ class Pipeline:
         """Make the footage exactly what was asked for, measure it, and store it for good."""
         segment = await self._database.read(segments.read, segment_id)
         job, request, _ = await self._load(job_id)
+        await self._obey_cancel(job_id)
         await self._report(job_id, Stage.FINISHING)
         with self._scratch() as folder:
             footage, target = folder / "footage.mp4", folder / "clip.mp4"
@@ -155,6 +161,8 @@ class Pipeline:
     async def publish(self, job_id: str, handover: int, segment_id: str, clip: dict[str, Any]) -> None:
         """Record the result; the raw footage has served."""
         await self._database.write(jobs.finish, job_id, handover, Clip(**clip))
+        if (await self._database.read(jobs.read, job_id)).state != JobState.DONE:
+            return  # another run does it, and needs the footage
         segment = await self._database.read(segments.read, segment_id)
         try:
             await self._store.delete(segment.footage_key)
@@ -169,42 +177,80 @@ class Pipeline:
         self._slot_freed()
 
     async def drain(self) -> None:
-        """Wait for the answers to all calls that are being made: each is money. The last thing it does."""
-        if self._posts:
-            await asyncio.wait(self._posts, timeout=self._settings.submit_timeout + 5)
+        """Wait for the answers to all calls that are being made, and make no more: each is money."""
+        self._closing = True
+        while self._posts:
+            await asyncio.wait(self._posts)
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _post(
-        self, job: Row[Any], segment_id: str, provider: Provider, request: VideoRequest, refusals: int
-    ) -> None:
+    async def _post(self, segment_id: str, provider: Provider, request: VideoRequest) -> NotSubmitted | None:
         """The paid call, at last. Cancelling the job's task does not cut it in two."""
+        if self._closing:
+            await asyncio.Event().wait()  # until the engine's stop cancels this run
         post = asyncio.create_task(self._post_and_record(segment_id, provider, request))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
-        refusal = await asyncio.shield(post)
-        if refusal is None:
-            return
-        if refusal.retry_after is None:
-            raise await self._never_sent(segment_id, refusal.error)
-        pause = max(refusal.retry_after, min(60.0, 0.5 * 2.0**refusals))
-        await self._database.write(limits.pause, limits.Pause(job.provider, pause, str(refusal)))
-        await asyncio.sleep(pause)
+        return await asyncio.shield(post)
 
     async def _post_and_record(
         self, segment_id: str, provider: Provider, request: VideoRequest
     ) -> NotSubmitted | None:
+        """Cross the fence, call once, and write down what is known of it, however long that takes."""
+        fence = uuid.uuid4().hex
+        if not await self._surely(segments.cross_fence, segment_id, fence):
+            return None
         try:
             async with asyncio.timeout(self._settings.submit_timeout):
                 submitted = await provider.submit(request)
         except NotSubmitted as refusal:
-            await self._database.write(segments.reopen, segment_id)
+            await self._surely(segments.reopen, segment_id, fence)
             return refusal
         except Exception as error:  # noqa: BLE001 -- whatever it is, the call may have been accepted
-            _log.warning("submission_unknown", segment=segment_id, reason=repr(error))
-            await self._database.write(segments.lose, segment_id)
+            _log.warning("submission_unknown", segment=segment_id, reason=type(error).__name__)
+            await self._surely(segments.lose, segment_id, fence)
             return None
-        await self._database.write(segments.record_task, segment_id, submitted.task_id)
+        if not await self._surely(segments.record_task, segment_id, fence, submitted.task_id):
+            _log.error("task_unclaimed", segment=segment_id, task=submitted.task_id)
         return None
+
+    async def _surely(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A write that must not be given up, since only this process knows what it says."""
+        while True:
+            try:
+                return await self._database.write(work, *args, **kwargs)
+            except DatabaseAwayError as error:
+                _log.error("not_recorded_yet", what=work.__name__, reason=str(error))
+                await asyncio.sleep(1)
+
+    async def _back_off(self, job: Row[Any], segment_id: str, refusal: NotSubmitted, refusals: int) -> None:
+        """Refused for good: say so. Refused for now: nobody asks that provider for a while."""
+        if refusal.retry_after is None:
+            await self._withdraw(segment_id, refusal.error)
+            return
+        seconds = max(refusal.retry_after, min(60.0, 0.25 * 2.0**refusals))
+        await self._database.write(limits.pause, limits.Pause(job.provider, seconds, str(refusal)))
+        until = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < until and not await self._is_cancelled(job.id):  # noqa: ASYNC110 -- the flag is in the database
+            await asyncio.sleep(min(seconds, 1.0))
+
+    async def _reason_to_withdraw(self, job: Row[Any], refusals: int) -> CutsceneError | None:
+        if await self._is_cancelled(job.id):
+            return CancelledError("The job was cancelled.")
+        if refusals >= self.ATTEMPTS:
+            return ProviderError(f"{job.provider} refused {refusals} submissions in a row: try again later.")
+        return None
+
+    async def _withdraw(self, segment_id: str, reason: CutsceneError) -> None:
+        """Raises the reason, unless another run has begun to post the segment."""
+        if await self._database.write(transitions.withdraw, segment_id, reason):
+            self._slot_freed()
+            raise reason
+
+    async def _obey_cancel(self, job_id: str) -> None:
+        if await self._is_cancelled(job_id):
+            raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
 
     async def _until_postable(self, job: Row[Any]) -> Row[Any]:
         """The current segment, once nobody else is posting it and nothing about it is unknown."""
@@ -214,7 +260,7 @@ class Pipeline:
                 case SegmentState.POSTING:
                     await self._watch_other_post(segment)
                 case SegmentState.UNKNOWN:
-                    await self._resubmit_or_stop(job, segment.id)
+                    await self._resubmit_or_stop(job, segment)
                 case _:
                     return segment
 
@@ -223,14 +269,15 @@ class Pipeline:
         grace = 1.25 * self._settings.submit_timeout
         free = await self._is_free(segment.id)
         if free or await self._database.read(segments.age, segment.id) > grace:
-            await self._database.write(segments.lose, segment.id)
+            await self._database.write(segments.lose, segment.id, segment.fence)
         else:
             await asyncio.sleep(0.5)
 
-    async def _resubmit_or_stop(self, job: Row[Any], segment_id: str) -> None:
+    async def _resubmit_or_stop(self, job: Row[Any], segment: Row[Any]) -> None:
         """What may have been paid is not sent again unasked; what is free cannot be paid twice."""
-        if self._settings.unknown_submit == "resubmit" or await self._is_free(segment_id):
-            await self._database.write(transitions.plan_again, job.id)
+        may_pay = self._settings.unknown_submit == "resubmit" or await self._is_free(segment.id)
+        if may_pay and segment.attempt < self.LOST:
+            await self._database.write(transitions.plan_again, job.id, segment.id)
             return
         raise SubmissionUnknownError(
             f"The answer of {job.provider} to the submission was lost, so it may have been paid for. "
@@ -252,11 +299,10 @@ class Pipeline:
                 state = await provider.poll(task_id)
                 if isinstance(state, Pending | Failed) or not state.urls:
                     continue
-                await fetch.fetch(
-                    state.urls[0], target, session=self._session, file_root=self._settings.local_tasks
-                )
+                root = provider.capabilities().file_root
+                await fetch.fetch(state.urls[0], target, session=self._session, file_root=root)
                 await self._in_thread(probe.probe, target)
-            except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, ProviderError) as error:
+            except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, CutsceneError) as error:
                 reason = str(error)
                 _log.warning("fetch_failed", task=task_id, reason=reason)
             else:
@@ -301,11 +347,6 @@ class Pipeline:
         media_type = mimetypes.guess_type(request.image)[0] or "image/jpeg"
         return replace(request, image=picture.to_data_uri(data, media_type))
 
-    async def _never_sent(self, segment_id: str, error: CutsceneError) -> CutsceneError:
-        """The segment ends without having cost anything."""
-        await self._close(segment_id, _ended_by(error), Credits(), error)
-        return error
-
     async def _close(
         self,
         segment_id: str,
@@ -334,14 +375,18 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
     """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
 
     async def step() -> T:
-        try:
-            return await work(*args, **kwargs)
-        except CutsceneError:
-            raise
-        except Exception as error:
-            _log.exception("step_broke", step=work.__name__, arguments=args)
-            sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
-            raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
+        while True:
+            try:
+                return await work(*args, **kwargs)
+            except DatabaseAwayError as error:
+                _log.warning("step_waits", step=work.__name__, reason=str(error))
+                await asyncio.sleep(1)
+            except CutsceneError:
+                raise
+            except Exception as error:
+                _log.exception("step_broke", step=work.__name__)
+                sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
+                raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
 
     return await DBOS.run_step_async({"name": work.__name__}, step)
 

@@ -52,6 +52,8 @@ class Poller:
 
     TICK: Final = 0.1
     CANCEL_EVERY: Final = 0.5
+    LOOK_TIMEOUT: Final = 30.0
+    """Seconds that a provider has to answer a look."""
     SLOWEST: Final = 60.0
     """Seconds between looks, at the most, while looking fails."""
 
@@ -95,19 +97,21 @@ class Poller:
 
     async def _run(self) -> None:
         housekeeping = self._loop.time()
+        exchange: asyncio.Task[None] | None = None
         while True:
             now = self._loop.time()
             while self._due and self._due[0].at <= now:
                 self._start(self._look(heapq.heappop(self._due).watch))
-            if now >= housekeeping:
+            if now >= housekeeping and (exchange is None or exchange.done()):
                 housekeeping = now + self.CANCEL_EVERY
-                self._start(self._exchange_news())
+                exchange = self._start(self._exchange_news())
             await asyncio.sleep(self.TICK)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
+        return task
 
     async def _look(self, watch: _Watch) -> None:
         if watch.outcome.done():
@@ -117,6 +121,8 @@ class Poller:
             state = await self._poll(watch)
             if isinstance(state, Pending) and late:
                 state = await self._give_up(watch)
+        if watch.is_stopping:
+            return  # whoever cancels it says how it ended
         match state:
             case Pending():
                 self._note(watch, state)
@@ -128,10 +134,11 @@ class Poller:
 
     async def _poll(self, watch: _Watch) -> TaskState:
         try:
-            state = await watch.provider.poll(watch.task_id)
+            async with asyncio.timeout(self.LOOK_TIMEOUT):
+                state = await watch.provider.poll(watch.task_id)
         except Exception as error:  # noqa: BLE001 -- whatever broke the look, the task goes on
             watch.troubles += 1
-            _log.warning("poll_failed", job=watch.job_id, reason=repr(error), in_a_row=watch.troubles)
+            _log.warning("poll_failed", job=watch.job_id, reason=_plain(error), in_a_row=watch.troubles)
             return Pending()
         watch.troubles = 0
         return state
@@ -155,10 +162,11 @@ class Poller:
     async def _stop(self, watch: _Watch, error: CutsceneError) -> Done | Failed:
         """Tell the provider, then look what it charges for what it had done."""
         try:
-            await watch.provider.cancel(watch.task_id)
-            state = await watch.provider.poll(watch.task_id)
+            async with asyncio.timeout(self.LOOK_TIMEOUT):
+                await watch.provider.cancel(watch.task_id)
+                state = await watch.provider.poll(watch.task_id)
         except Exception as trouble:  # noqa: BLE001 -- the job has to end all the same
-            _log.warning("cancel_failed", job=watch.job_id, reason=repr(trouble))
+            _log.warning("cancel_failed", job=watch.job_id, reason=_plain(trouble))
             return Failed(error)
         match state:
             case Done(credits=charged) | Failed(credits=charged):
@@ -185,6 +193,11 @@ class Poller:
         state = await self._stop(watch, CancelledError("The job was cancelled."))
         if not watch.outcome.done():
             watch.outcome.set_result(state)
+
+
+def _plain(error: Exception) -> str:
+    """Others' exceptions may hold a key or a signed link."""
+    return str(error) if isinstance(error, CutsceneError) else type(error).__name__
 
 
 def _report_all(connection: Connection, news: dict[str, tuple[Stage, float | None]]) -> None:

@@ -7,14 +7,14 @@ loses never calls. What follows (``running``, ``unknown``, ...) says what became
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from cutscene.database import clock, insert_new
-from cutscene.domain import SegmentState
-from cutscene.tables import job_holds_slot, jobs
+from cutscene.domain import JobState, SegmentState
+from cutscene.tables import job_holds_slot, jobs, ledger
 from cutscene.tables import segments as table
 
 __all__ = [
@@ -24,13 +24,14 @@ __all__ = [
     "end",
     "keep_footage",
     "lose",
-    "lost_for",
-    "of_job",
+    "outlived",
     "plan",
     "read",
     "record_task",
     "reopen",
 ]
+
+OPEN: Final = tuple(state for state in SegmentState if not state.final)
 
 
 def plan(connection: Connection, job_id: str, position: int, attempt: int) -> str:
@@ -52,15 +53,10 @@ def read(connection: Connection, segment_id: str) -> Row[Any]:
     return connection.execute(sa.select(table).where(table.c.id == segment_id)).one()
 
 
-def of_job(connection: Connection, job_id: str) -> Sequence[Row[Any]]:
-    """Every attempt, in order."""
-    query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.position, table.c.attempt)
-    return connection.execute(query).all()
-
-
 def current(connection: Connection, job_id: str) -> Row[Any]:
     """The latest attempt."""
-    return of_job(connection, job_id)[-1]
+    query = sa.select(table).where(table.c.job_id == job_id)
+    return connection.execute(query.order_by(table.c.position.desc(), table.c.attempt.desc()).limit(1)).one()
 
 
 def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:
@@ -79,29 +75,35 @@ def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:
     return bool(row.fence == fence and row.state == SegmentState.POSTING)
 
 
-def reopen(connection: Connection, segment_id: str) -> None:
-    """The call is known not to have been accepted: it may be made again."""
-    query = sa.update(table).where(table.c.id == segment_id, table.c.state == SegmentState.POSTING)
-    connection.execute(query.values(state=SegmentState.PLANNED, fence=None, posted_at=None))
+def reopen(connection: Connection, segment_id: str, fence: str) -> None:
+    """The call behind that fence is known not to have been accepted: it may be made again."""
+    posting = _behind(segment_id, fence, SegmentState.POSTING)
+    connection.execute(posting.values(state=SegmentState.PLANNED, fence=None, posted_at=None))
 
 
-def record_task(connection: Connection, segment_id: str, task_id: str) -> None:
-    """The provider accepted; also after the wait for its answer had been given up."""
-    accepted = table.c.state.in_((SegmentState.POSTING, SegmentState.UNKNOWN))
-    query = sa.update(table).where(table.c.id == segment_id, accepted)
-    connection.execute(query.values(state=SegmentState.RUNNING, task_id=task_id))
+def lose(connection: Connection, segment_id: str, fence: str) -> None:
+    """The answer to the call behind that fence was lost."""
+    posting = _behind(segment_id, fence, SegmentState.POSTING)
+    connection.execute(posting.values(state=SegmentState.UNKNOWN))
 
 
-def lose(connection: Connection, segment_id: str) -> None:
-    """The answer to the call was lost."""
-    query = sa.update(table).where(table.c.id == segment_id, table.c.state == SegmentState.POSTING)
-    connection.execute(query.values(state=SegmentState.UNKNOWN))
+def record_task(connection: Connection, segment_id: str, fence: str, task_id: str) -> bool:
+    """The provider accepted; also after others had given up waiting for its answer."""
+    accepted = _behind(segment_id, fence, SegmentState.POSTING, SegmentState.UNKNOWN)
+    changed = connection.execute(accepted.values(state=SegmentState.RUNNING, task_id=task_id)).rowcount
+    return changed == 1 or read(connection, segment_id).task_id == task_id
 
 
-def end(connection: Connection, segment_id: str, state: SegmentState) -> bool:
+def _behind(segment_id: str, fence: str, *states: SegmentState) -> sa.Update:
+    mine = (table.c.id == segment_id) & (table.c.fence == fence)
+    return sa.update(table).where(mine, table.c.state.in_(states))
+
+
+def end(
+    connection: Connection, segment_id: str, state: SegmentState, *, among: Sequence[SegmentState] = OPEN
+) -> bool:
     """Succeeded, failed or cancelled, once: what has ended stays as it ended."""
-    open_states = [state for state in SegmentState if not state.final]
-    query = sa.update(table).where(table.c.id == segment_id, table.c.state.in_(open_states))
+    query = sa.update(table).where(table.c.id == segment_id, table.c.state.in_(among))
     return connection.execute(query.values(state=state)).rowcount == 1
 
 
@@ -110,22 +112,23 @@ def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
     connection.execute(sa.update(table).where(table.c.id == segment_id).values(footage_key=key))
 
 
-def lost_for(connection: Connection, provider: str, seconds: float) -> list[str]:
-    """Ids of jobs that hold a slot for a submission lost longer ago than that."""
+def outlived(connection: Connection, provider: str, seconds: float) -> list[Row[Any]]:
+    """Segments posted longer ago than any task lives, of jobs that have ended, and not closed."""
+    settled = sa.exists().where(ledger.c.segment_id == table.c.id, ledger.c.kind == "settle")
     query = (
-        sa.select(jobs.c.id)
-        .join(table, table.c.job_id == jobs.c.id)
+        sa.select(table)
+        .join(jobs, table.c.job_id == jobs.c.id)
         .where(
-            job_holds_slot,
             jobs.c.provider == provider,
-            table.c.state.in_((SegmentState.POSTING, SegmentState.UNKNOWN)),
+            jobs.c.state.in_([state for state in JobState if state.final]),
             table.c.posted_at < clock() - seconds,
+            job_holds_slot | ~settled,
         )
     )
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(query))
 
 
 def age(connection: Connection, segment_id: str) -> float:
     """Seconds since the paid call was made, by the clock that all workers share."""
     query = sa.select(clock() - table.c.posted_at).where(table.c.id == segment_id)
-    return float(connection.execute(query).scalar_one())
+    return float(connection.execute(query).scalar_one() or 0.0)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -47,9 +47,7 @@ class Settings(BaseSettings):
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
-    max_concurrent: int = Field(
-        default=1, ge=1, le=1000, validation_alias=AliasChoices("max_concurrent", "RUNWAY_MAX_CONCURRENT")
-    )
+    max_concurrent: int = Field(default=1, ge=1, le=1000, validation_alias="RUNWAY_MAX_CONCURRENT")
     """Generations that one tenant may have under way at once."""
 
     @field_validator("home", mode="after")

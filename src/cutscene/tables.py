@@ -116,6 +116,7 @@ ledger = Table(
     UniqueConstraint("segment_id", "kind", name="ledger_once"),
 )
 Index("ledger_by_tenant", ledger.c.tenant, ledger.c.at)
+Index("ledger_by_job", ledger.c.job_id)
 
 provider_limits = Table(
     "provider_limits",

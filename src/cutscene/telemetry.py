@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 
@@ -33,6 +35,17 @@ def log_to_stderr() -> None:
     _configure(sys.stderr, renderer, logging.INFO)
 
 
+_SECRETS: Final = re.compile(r"(?i)(https?://[^\s'\"?]+)\?[^\s'\"]+|(bearer\s+|key_)[\w.~+/-]+")
+
+
+def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Signed links lose their query, keys their value, wherever they turn up: in traces of others too."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _SECRETS.sub(lambda found: f"{found[1] or found[2]}...", value)
+    return event
+
+
 def _configure(stream: TextIO, renderer: structlog.types.Processor, level: int) -> None:
     structlog.configure(
         processors=[
@@ -40,6 +53,7 @@ def _configure(stream: TextIO, renderer: structlog.types.Processor, level: int) 
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _redact,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -17,6 +17,11 @@ _NEVER: Final = 1e10
 """Seconds: who was never served comes before all who were, in order of arrival."""
 
 
+def lock(connection: Connection, tenant: str) -> None:
+    """Keep the gate away from a tenant, and everybody else who changes its queue, until the commit."""
+    connection.execute(sa.select(table.c.id).where(table.c.id == tenant).with_for_update())
+
+
 def starts_waiting(connection: Connection, tenant: str, default_max_active: int) -> None:
     """One job more waits; the tenant is made known if it is new."""
     insert_new(connection, table, id=tenant, max_active=default_max_active, served_at=clock() - _NEVER)

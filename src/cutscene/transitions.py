@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row
 
 from cutscene import jobs, ledger, segments, tenants
 from cutscene.domain import Credits, JobState, SegmentState
-from cutscene.errors import CancelledError, ConflictError, CutsceneError
+from cutscene.errors import CancelledError, ConflictError, CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Account, Basis
 
-__all__ = ["cancel", "close_segment", "fail", "free_stale_slots", "plan_again", "retry", "submit"]
+__all__ = ["cancel", "close_segment", "fail", "plan_again", "retry", "submit", "withdraw", "write_off"]
 
 
 def submit(
@@ -27,7 +27,8 @@ def submit(
         ledger.hold(connection, segment_id, estimate, account)
         tenants.starts_waiting(connection, job.tenant, max_active)
         return jobs.read(connection, job.id)
-    assert job.idempotency_key is not None
+    if job.idempotency_key is None:
+        return jobs.read(connection, job.id)  # the commit had worked, and its answer was lost
     earlier = jobs.find(connection, job.tenant, job.idempotency_key)
     assert earlier is not None
     if (earlier.request, earlier.provider) != (job.request.to_json(), job.provider):
@@ -45,7 +46,7 @@ def close_segment(
     charged: Credits | None,
     error: CutsceneError | None = None,
 ) -> None:
-    """A segment has ended: its state, its money, its job's slot, and with ``error`` its job.
+    """A task has ended: its segment's state, its money, its job's slot, and with ``error`` its job.
 
     Without a word from the provider a success costs its estimate, and the hold of
     anything else stays: a timeout is not a refund.
@@ -63,11 +64,23 @@ def close_segment(
         jobs.fail(connection, job_id, error)
 
 
-def plan_again(connection: Connection, job_id: str) -> None:
-    """A further attempt with a hold of its own; what the last one may have cost counts as paid."""
+def withdraw(connection: Connection, segment_id: str, error: CutsceneError) -> bool:
+    """End a segment that nobody is posting, at no cost, and its job with it."""
+    state = SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
+    if not segments.end(connection, segment_id, state, among=[SegmentState.PLANNED]):
+        return False
+    ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
+    job_id = segments.read(connection, segment_id).job_id
+    _free_slot(connection, job_id)
+    jobs.fail(connection, job_id, error)
+    return True
+
+
+def plan_again(connection: Connection, job_id: str, after: str) -> None:
+    """An attempt after that one, with a hold of its own; what that one may have cost counts as paid."""
     last = segments.current(connection, job_id)
-    if last.state == SegmentState.PLANNED:
-        return
+    if last.id != after or last.state == SegmentState.PLANNED:
+        return  # somebody else did
     ledger.close(connection, last.id, ledger.open_amount(connection, last.id), Basis.ASSUMED)
     segments.end(connection, last.id, SegmentState.FAILED)
     segment_id = segments.plan(connection, job_id, last.position, last.attempt + 1)
@@ -79,12 +92,16 @@ def fail(connection: Connection, job_id: str, handover: int, error: CutsceneErro
 
     The slot stays taken only while a lost submission may still be at work.
     """
-    if not jobs.fail(connection, job_id, error, handover):
-        return
     segment = segments.current(connection, job_id)
-    match SegmentState(segment.state):
+    state = SegmentState(segment.state)
+    if state == SegmentState.POSTING:
+        segments.lose(connection, segment.id, segment.fence)
+        error = SubmissionUnknownError(str(error))
+    if not jobs.fail_run(connection, job_id, handover, error):
+        return
+    match state:
         case SegmentState.PLANNED:
-            close_segment(connection, segment.id, SegmentState.FAILED, Credits())
+            withdraw(connection, segment.id, error)
         case SegmentState.POSTING | SegmentState.UNKNOWN:
             pass
         case _:
@@ -96,18 +113,18 @@ def cancel(connection: Connection, tenant: str, job_id: str) -> None:
 
     A job that stopped at a lost submission is let go: somebody looked, and it was not paid.
     """
+    tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
     segment = segments.current(connection, job_id)
-    lost = segment.state == SegmentState.UNKNOWN
     match JobState(job.state):
         case JobState.QUEUED:
+            error = CancelledError("The job was cancelled while it waited.")
+            jobs.cancel_waiting(connection, job_id, error)
             tenants.stops_waiting(connection, tenant)
-            jobs.fail(connection, job_id, CancelledError("The job was cancelled while it waited."))
-            if segment.state == SegmentState.PLANNED:
-                close_segment(connection, segment.id, SegmentState.CANCELLED, Credits())
+            withdraw(connection, segment.id, error)
         case JobState.RUNNING:
             jobs.request_cancel(connection, job_id)
-        case JobState.FAILED if lost:
+        case JobState.FAILED if segment.state == SegmentState.UNKNOWN:
             close_segment(connection, segment.id, SegmentState.CANCELLED, Credits())
         case state:
             raise ConflictError(f"Job {job_id} is {state} already: there is nothing to cancel.")
@@ -115,21 +132,27 @@ def cancel(connection: Connection, tenant: str, job_id: str) -> None:
 
 def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> None:
     """Back into the queue, keeping what was paid for."""
+    tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
-    if job.state not in {JobState.FAILED, JobState.CANCELLED}:
+    if not jobs.requeue(connection, job_id):
         raise ConflictError(f"Job {job_id} is {job.state}: only failed or cancelled jobs can be retried.")
     _free_slot(connection, job_id)
-    if segments.current(connection, job_id).state not in {SegmentState.SUCCEEDED, SegmentState.RUNNING}:
-        plan_again(connection, job_id)
-    jobs.requeue(connection, job_id)
+    last = segments.current(connection, job_id)
+    if last.state not in {SegmentState.SUCCEEDED, SegmentState.RUNNING}:
+        plan_again(connection, job_id, after=last.id)
     tenants.starts_waiting(connection, tenant, max_active)
 
 
-def free_stale_slots(connection: Connection, longest_life: Mapping[str, float]) -> None:
-    """Slots of lost submissions, once no task can be at work any more; seconds, by provider."""
+def write_off(connection: Connection, longest_life: Mapping[str, float]) -> None:
+    """What no task can be at work on any more: slots are freed, open holds count as paid.
+
+    Seconds that a task of each provider lives at the longest.
+    """
     for provider, seconds in longest_life.items():
-        for job_id in segments.lost_for(connection, provider, seconds):
-            _free_slot(connection, job_id)
+        for segment in segments.outlived(connection, provider, seconds):
+            held = ledger.open_amount(connection, segment.id)
+            ledger.close(connection, segment.id, held, Basis.ASSUMED)
+            _free_slot(connection, segment.job_id)
 
 
 def _free_slot(connection: Connection, job_id: str) -> None:

@@ -117,9 +117,10 @@ async def test_by_policy_a_lost_answer_is_posted_again(settings: Settings, vendo
     bold = settings.model_copy(update={"unknown_submit": "resubmit"})
     async with cutscene.open(bold) as studio:
         job = await studio.submit("acme", ask("[lose]"))
-        with pytest.raises(ProviderError):
+        with pytest.raises(SubmissionUnknownError):
             await studio.wait("acme", job.id, timeout=30)
-    assert len(vendor.calls("post")) == 8  # bounded
+        assert await money(studio) == (Credits.of(10), Credits.of(5))
+    assert len(vendor.calls("post")) == 3  # bounded, whatever the policy
 
 
 async def test_a_failed_generation_settles_at_what_was_charged(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from cutscene import gate, jobs, limits, segments, tenants, transitions
+from cutscene import gate, jobs, ledger, limits, segments, tenants, transitions
 from cutscene.database import Database, clock, open_database
-from cutscene.domain import Credits, SegmentState, VideoRequest
+from cutscene.domain import Credits, JobState, SegmentState, VideoRequest
+from cutscene.errors import CancelledError, ConflictError, ProviderError, SubmissionUnknownError
 from cutscene.ledger import Account
 from cutscene.tables import jobs as job_table
 from cutscene.tables import segments as segment_table
@@ -158,6 +160,101 @@ def test_gates_that_race_do_not_overfill(database: Database) -> None:
         assert connection.execute(taken).scalar() == 4
 
 
+def at_once(*calls: Callable[[], object]) -> list[BaseException]:
+    """Run in threads that start together; returns what they raised."""
+    barrier = threading.Barrier(len(calls))
+    raised: list[BaseException] = []
+
+    def run(call: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 -- the test looks at it
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return raised
+
+
+def counters(connection: Connection, tenant: str) -> tuple[int, int]:
+    row = connection.execute(sa.select(tenant_table).where(tenant_table.c.id == tenant)).one()
+    return row.waiting, row.active
+
+
+def test_a_double_click_retries_once(database: Database) -> None:
+    def retry() -> None:
+        with database.engine.begin() as connection:
+            transitions.retry(connection, "a", "a1", 1)
+
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+    for n in range(5):
+        with database.engine.begin() as connection:
+            admit(connection, fast=1)
+            transitions.fail(connection, "a1", n + 1, ProviderError("It failed."))
+        raised = at_once(retry, retry, retry)
+        assert [type(error) for error in raised] == [ConflictError, ConflictError]
+        with database.engine.begin() as connection:
+            assert counters(connection, "a") == (1, 0)
+            assert segments.current(connection, "a1").attempt == n + 2
+
+
+def test_a_cancel_that_races_the_gate_loses_nothing(database: Database) -> None:
+    def cancel(name: str) -> None:
+        with database.engine.begin() as connection:
+            transitions.cancel(connection, "a", name)
+
+    def look() -> None:
+        with database.engine.begin() as connection:
+            admit(connection, fast=9)
+
+    for n in range(10):
+        name = f"j{n}"
+        with database.engine.begin() as connection:
+            submit(connection, name, "a")
+        assert at_once(partial(cancel, name), look) == []
+        with database.engine.begin() as connection:
+            job = jobs.read(connection, name)
+            if job.state == JobState.CANCELLED:
+                assert not job.slot
+            else:
+                assert job.slot
+                assert job.cancel_requested
+                transitions.withdraw(
+                    connection, segments.current(connection, name).id, CancelledError("Cancelled.")
+                )
+            assert counters(connection, "a") == (0, 0)
+
+
+def test_only_the_latest_run_ends_a_job(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        assert jobs.hand_over_again(connection, "a1", 1) == 2
+        assert jobs.hand_over_again(connection, "a1", 1) is None
+        transitions.fail(connection, "a1", 1, ProviderError("Late."))
+        assert jobs.read(connection, "a1").state == JobState.RUNNING
+        transitions.fail(connection, "a1", 2, ProviderError("Now."))
+        assert jobs.read(connection, "a1").error == "Now."
+        assert counters(connection, "a") == (0, 0)
+
+
+def test_what_is_being_posted_is_not_withdrawn(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        segments.cross_fence(connection, "a1-0-1", "f")
+        assert not transitions.withdraw(connection, "a1-0-1", CancelledError("Too late."))
+        assert segments.record_task(connection, "a1-0-1", "f", "task-1")
+        assert segments.record_task(connection, "a1-0-1", "f", "task-1")  # the commit's answer was lost
+        transitions.plan_again(connection, "a1", after="a1-0-0")  # judged by another attempt: no
+        assert segments.current(connection, "a1").task_id == "task-1"
+
+
 def test_the_fence_lets_one_through(database: Database) -> None:
     with database.engine.begin() as connection:
         submit(connection, "a1", "a")
@@ -179,7 +276,9 @@ def test_the_fence_lets_one_through(database: Database) -> None:
     with database.engine.begin() as connection:
         assert segments.cross_fence(connection, "a1-0-1", winner)  # the commit's own answer was lost
         assert not segments.cross_fence(connection, "a1-0-1", "another")
-        segments.reopen(connection, "a1-0-1")
+        segments.reopen(connection, "a1-0-1", "another")
+        assert not segments.cross_fence(connection, "a1-0-1", "another")  # not its fence to open
+        segments.reopen(connection, "a1-0-1", winner)
         assert segments.cross_fence(connection, "a1-0-1", "another")
 
 
@@ -189,9 +288,12 @@ def test_a_lost_slot_comes_back_when_no_task_can_live_any_more(database: Databas
         submit(connection, "a2", "a")
         admit(connection, fast=1)
         segments.cross_fence(connection, "a1-0-1", "f")
-        segments.lose(connection, "a1-0-1")
-        transitions.free_stale_slots(connection, {"fast": 600.0})
+        segments.lose(connection, "a1-0-1", "f")
+        transitions.fail(connection, "a1", 1, SubmissionUnknownError("Lost."))
+        transitions.write_off(connection, {"fast": 600.0})
         assert admit(connection, fast=1) == []
         connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
-        transitions.free_stale_slots(connection, {"fast": 600.0})
+        transitions.write_off(connection, {"fast": 600.0})
         assert admit(connection, fast=1) == ["a2"]
+        assert ledger.open_amount(connection, "a1-0-1") == Credits()  # nobody says: counted as paid
+        assert ledger.spent(connection, "a1") == Credits.of(20)

@@ -66,6 +66,7 @@ class ScriptedProvider:
             concurrency=concurrency,
             poll_interval=0.1,
             timeout=timeout,
+            file_root=root,
         )
 
     def capabilities(self) -> Capabilities:

@@ -7,10 +7,12 @@ provider alike. Outcomes are types, to be matched exhaustively.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Final, Protocol, Self, runtime_checkable
 
 import structlog
@@ -71,6 +73,8 @@ class Capabilities:
     """Seconds between two looks at one task."""
     timeout: float
     """Seconds from the submission until a task counts as lost."""
+    file_root: Path | None = None
+    """Folder that its ``file://`` links lie in; None: it serves none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,7 @@ class Providers:
         self._points = {point.name: point for point in points}
         self._open: dict[str, Provider] = {}
         self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -226,9 +231,10 @@ class Providers:
         if kind != "video":
             raise InputValidationError(f"There are no {kind!r} providers, only 'video'.")
         name = name or self._settings.provider
-        if name not in self._open:
-            self._open[name] = await self._enter(name)
-        return self._open[name]
+        async with self._opening:
+            if name not in self._open:
+                self._open[name] = await self._enter(name)
+            return self._open[name]
 
     async def capabilities(self) -> dict[str, Capabilities]:
         """Of each provider that can be opened here."""

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from cutscene.domain import Credits, VideoRequest
-from cutscene.errors import GenerationTimeoutError, ProviderError, SubmissionUnknownError
+from cutscene.errors import CutsceneError, GenerationTimeoutError, ProviderError, SubmissionUnknownError
 from cutscene.media import picture
-from cutscene.providers import Done, Failed, Model, NotSubmitted, Pending, Provider, SubmissionUnknown
+from cutscene.providers import (
+    Done,
+    Failed,
+    Model,
+    NotSubmitted,
+    Pending,
+    Provider,
+    SubmissionUnknown,
+    TaskState,
+)
 
 __all__ = ["generate_video", "short_form"]
 
@@ -52,20 +62,36 @@ def short_form(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _wait(provider: Provider, task_id: str) -> Done:
+    """Until it has ended; whoever stops waiting, or waits too long, stops the task."""
     pace = provider.capabilities()
+    deadline = asyncio.get_running_loop().time() + pace.timeout
     try:
-        async with asyncio.timeout(pace.timeout):
-            while True:
-                match await provider.poll(task_id):
-                    case Done() as done:
-                        return done
-                    case Failed(error=error):
-                        raise error
-                    case Pending():
-                        await asyncio.sleep(pace.poll_interval)
-    except TimeoutError:
+        while asyncio.get_running_loop().time() < deadline:
+            match await _look(provider, task_id):
+                case Done() as done:
+                    return done
+                case Failed(error=error):
+                    raise error
+                case Pending():
+                    await asyncio.sleep(pace.poll_interval)
+    except asyncio.CancelledError:
+        await _stop(provider, task_id)
+        raise
+    await _stop(provider, task_id)
+    raise GenerationTimeoutError(f"Not done after {pace.timeout:g} s: it was stopped.")
+
+
+async def _look(provider: Provider, task_id: str) -> TaskState:
+    """A look that failed says nothing of the task."""
+    try:
+        return await provider.poll(task_id)
+    except CutsceneError:
+        return Pending()
+
+
+async def _stop(provider: Provider, task_id: str) -> None:
+    with suppress(CutsceneError):
         await provider.cancel(task_id)
-        raise GenerationTimeoutError(f"Not done after {pace.timeout:g} s: it was stopped.") from None
 
 
 def _with_picture(request: VideoRequest) -> VideoRequest:

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("segment_id", "kind", name="ledger_once"),
     )
     op.create_index("ledger_by_tenant", "ledger", ["tenant", "at"])
+    op.create_index("ledger_by_job", "ledger", ["job_id"])
     op.create_table(
         "provider_limits",
         sa.Column("provider", sa.String(length=63), nullable=False),

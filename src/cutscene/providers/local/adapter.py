@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -61,13 +61,6 @@ _MODEL: Final = Model(
     fps=FPS,
     credits_per_second=Credits(),
 )
-_CAPABILITIES: Final = Capabilities(
-    models=(_MODEL,),
-    usd_per_credit="0",
-    concurrency=_AT_ONCE,
-    poll_interval=0.2,
-    timeout=900.0,
-)
 
 
 @dataclass(slots=True)
@@ -92,12 +85,20 @@ class LocalProvider:
         self._root = root
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="render")
         self._renderings: dict[str, _Rendering] = {}
+        self._capabilities = Capabilities(
+            models=(_MODEL,),
+            usd_per_credit="0",
+            concurrency=_AT_ONCE,
+            poll_interval=0.2,
+            timeout=900.0,
+            file_root=root,
+        )
 
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return self._capabilities
 
     def check(self, request: VideoRequest) -> Model:
-        return choose_model(_CAPABILITIES, request, self.id)
+        return choose_model(self._capabilities, request, self.id)
 
     def estimate(self, request: VideoRequest) -> Credits:
         self.check(request)
@@ -142,9 +143,10 @@ class LocalProvider:
 
     def expire(self) -> None:
         """Remove the folders of old tasks. Blocking."""
-        for folder in self._root.glob("local-*"):
-            if time.time() - folder.stat().st_mtime > _EXPIRES:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in (*self._root.glob("local-*"), *self._root.glob("draft-*")):
+            with suppress(FileNotFoundError):  # another process expires it too
+                if time.time() - folder.stat().st_mtime > _EXPIRES:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _write_task(self, task_id: str, request: VideoRequest) -> None:
         """All of it or nothing: written aside, then renamed."""
