@@ -11,7 +11,7 @@ import heapq
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import structlog
 from sqlalchemy import Connection
@@ -50,11 +50,11 @@ class _Due:
 class Poller:
     """``await poller.outcome(...)`` from any number of jobs; few looks at once."""
 
-    TICK: Final = 0.1
-    CANCEL_EVERY: Final = 0.5
-    LOOK_TIMEOUT: Final = 30.0
+    TICK = 0.1
+    CANCEL_EVERY = 0.5
+    LOOK_TIMEOUT = 30.0
     """Seconds that a provider has to answer a look."""
-    SLOWEST: Final = 60.0
+    SLOWEST = 60.0
     """Seconds between looks, at the most, while looking fails."""
 
     def __init__(self, database: Database, *, connections: int = 8) -> None:

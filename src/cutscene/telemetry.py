@@ -16,8 +16,8 @@ from cutscene.errors import StorageError
 __all__ = ["log_to_file", "log_to_stderr"]
 
 
-def log_to_file(path: Path) -> None:
-    """For commands that draw on the terminal; raises `StorageError`."""
+def log_to_file(path: Path) -> TextIO:
+    """For commands that draw on the terminal; returns the open file. Raises `StorageError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("a", encoding="utf-8")
@@ -27,6 +27,7 @@ def log_to_file(path: Path) -> None:
             "point CUTSCENE_HOME at one that can."
         ) from error
     _configure(stream, structlog.processors.JSONRenderer(), logging.DEBUG)
+    return stream
 
 
 def log_to_stderr() -> None:

@@ -44,6 +44,7 @@ async def until(condition: Callable[[], object], seconds: float = 30) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 async def test_killed_while_it_waits(studio: Studio, vendor: ScriptedProvider, processes: Processes) -> None:
     job = await studio.submit("acme", ask("[work:3]"))
     worker = processes.start("worker")
@@ -85,6 +86,7 @@ async def test_killed_again_and_again(studio: Studio, vendor: ScriptedProvider, 
         assert len(vendor.calls("post", job.request.prompt)) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_termination_signal_lets_the_paid_call_finish(
     studio: Studio, vendor: ScriptedProvider, processes: Processes
 ) -> None:
@@ -98,6 +100,7 @@ async def test_a_termination_signal_lets_the_paid_call_finish(
     assert len(vendor.calls("post")) == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_the_waiting_process_becomes_the_worker(
     studio: Studio, settings: Settings, vendor: ScriptedProvider, processes: Processes
 ) -> None:

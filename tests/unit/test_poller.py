@@ -1,0 +1,143 @@
+"""The poller against providers whose looks break, hang or lie."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cutscene import jobs, transitions
+from cutscene.database import Database, open_database
+from cutscene.domain import Credits, VideoRequest
+from cutscene.errors import ProviderError
+from cutscene.ledger import Account
+from cutscene.poller import Poller
+from cutscene.providers import Done, Failed, Pending, TaskState
+from cutscene.tables import jobs as table
+from scripted import ScriptedProvider
+
+pytestmark = pytest.mark.anyio
+
+Look = Callable[[], Coroutine[Any, Any, TaskState]]
+
+
+class Quick(Poller):
+    TICK = 0.01
+    CANCEL_EVERY = 0.05
+    LOOK_TIMEOUT = 0.2
+    SLOWEST = 0.05
+
+
+class Vendor(ScriptedProvider):
+    """Looks as the test wants them to be."""
+
+    def __init__(self, root: Path, look: Look) -> None:
+        super().__init__(root, timeout=1.0)
+        self.look = look
+        self.looks = 0
+        self.cancelled: list[str] = []
+
+    async def poll(self, task_id: str) -> TaskState:
+        self.looks += 1
+        return await self.look()
+
+    async def cancel(self, task_id: str) -> None:
+        self.cancelled.append(task_id)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/x.db")
+    account = Account(tenant="a", job_id="j", provider="scripted", model="m", usd_per_credit="0")
+    job = jobs.NewJob(
+        id="j",
+        tenant="a",
+        run="r",
+        idempotency_key=None,
+        request=VideoRequest(prompt="x"),
+        provider="scripted",
+        model="m",
+        priority=0,
+    )
+    await opened.write(transitions.submit, job, Credits(), account, 1)
+    await opened.write(jobs.start, "j")
+    yield opened
+    await opened.close()
+
+
+async def broken() -> TaskState:
+    raise KeyError("a provider with a bug")
+
+
+async def trouble() -> TaskState:
+    raise ProviderError("503")
+
+
+async def hanging() -> TaskState:
+    await asyncio.sleep(60)
+    return Pending()
+
+
+async def queued() -> TaskState:
+    return Pending(queued=True)
+
+
+@pytest.mark.parametrize("look", [broken, trouble, hanging, queued])
+async def test_every_task_ends_by_its_deadline(database: Database, tmp_path: Path, look: Look) -> None:
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", left=0.6), 10)
+    assert isinstance(state, Failed)
+    assert state.error.code == "TIMEOUT_ERROR"
+    assert state.credits is None  # nobody knows
+    assert vendor.cancelled == ["t"]
+
+
+async def test_trouble_with_looking_is_no_trouble_with_the_task(database: Database, tmp_path: Path) -> None:
+    async def look() -> TaskState:
+        if vendor.looks < 4:
+            raise ProviderError("503")
+        return Done(("file:///x",), Credits.of(3))
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", left=30), 10)
+    assert state == Done(("file:///x",), Credits.of(3))
+    assert vendor.cancelled == []
+
+
+async def test_cancelling_wins_over_a_look_under_way(database: Database, tmp_path: Path) -> None:
+    async def look() -> TaskState:
+        if vendor.cancelled:
+            return Failed(ProviderError("It says cancelled."), Credits.of(1))
+        return Pending(0.5)
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", left=30))
+        await asyncio.sleep(0.2)
+        await database.write(jobs.request_cancel, "j")
+        state = await asyncio.wait_for(waiting, 10)
+    assert isinstance(state, Failed)
+    assert (state.error.code, state.credits) == ("CANCELLED", Credits.of(1))
+    with database.engine.begin() as connection:
+        assert connection.execute(sa.select(table.c.progress)).scalar() == 0.5
+
+
+async def test_two_runs_of_one_job_both_hear_of_its_end(database: Database, tmp_path: Path) -> None:
+    ended = False
+
+    async def look() -> TaskState:
+        return Done(("file:///x",)) if ended else Pending()
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        runs = [asyncio.create_task(poller.outcome("j", vendor, "t", left=30)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        ended = True
+        done = await asyncio.wait_for(asyncio.gather(*runs), 10)
+    assert done == [Done(("file:///x",))] * 2
