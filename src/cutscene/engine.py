@@ -25,6 +25,7 @@ from cutscene.errors import CutsceneError
 from cutscene.executors import WorkerLock
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities
+from cutscene.submission import Submissions
 
 __all__ = ["Engine"]
 
@@ -54,6 +55,7 @@ class Engine:
         self,
         database: Database,
         pipeline: Pipeline,
+        submissions: Submissions,
         capabilities: Mapping[str, Capabilities],
         max_active: int,
         awake: asyncio.Event,
@@ -64,6 +66,7 @@ class Engine:
         """Jobs that this process found unfinished when it started."""
         self._database = database
         self._pipeline = pipeline
+        self._submissions = submissions
         self._concurrency = {name: found.concurrency for name, found in capabilities.items()}
         self._longest_life = {name: found.timeout for name, found in capabilities.items()}
         self._max_active = max_active
@@ -117,7 +120,7 @@ class Engine:
     async def _stop(self) -> None:
         """Finish what costs money, hand over the rest: our rows say where each job stands."""
         await _end(self._duties)
-        await self._pipeline.drain()  # with a heart that beats: nobody takes over what is being paid for
+        await self._submissions.drain()  # with a heart that beats: nobody takes over what is being paid for
         await _end([self._heartbeat] if self._heartbeat else [])
         await _end(self._running)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
@@ -139,7 +142,7 @@ class Engine:
             self._awake.clear()
             try:
                 admitted = await self._admit()
-            except Exception as error:  # noqa: BLE001 -- the same
+            except Exception as error:  # noqa: BLE001 -- a worker outlives whatever one round met
                 _log.warning("gate_stuck", reason=type(error).__name__, exc_info=error)
                 admitted = 0
             if not admitted:

@@ -65,9 +65,9 @@ class Studio:
         """
         check_tenant(tenant)
         check_tenant(run, "run")
-        request = await self._keep_picture(tenant, run, request)
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
+        request = await self._keep_picture(tenant, run, request)
         job = jobs.NewJob(
             id=f"job_{secrets.token_hex(8)}",
             tenant=tenant,

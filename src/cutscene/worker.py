@@ -70,24 +70,29 @@ class Worker:
         # The engine takes a second to import, which whoever only asks should not pay.
         from cutscene.engine import Engine  # noqa: PLC0415
         from cutscene.pipeline import Pipeline  # noqa: PLC0415
+        from cutscene.submission import Submissions  # noqa: PLC0415
 
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(
                 fetch.open_session(allow_private=self._settings.allow_private_urls)
             )
             poller = await stack.enter_async_context(Poller(self._database))
-            carrier = Pipeline(
+            freed = self._awake.set
+            submissions = Submissions(self._settings, self._database, self._store, freed)
+            pipeline = Pipeline(
                 self._settings,
                 self._database,
                 self._providers,
                 self._store,
                 session,
                 poller,
-                self._awake.set,
+                submissions,
+                freed,
             )
+            stack.callback(pipeline.close)
             capabilities = await self._providers.capabilities()
             max_active = self._settings.max_concurrent
-            running = Engine(self._database, carrier, capabilities, max_active, self._awake)
+            running = Engine(self._database, pipeline, submissions, capabilities, max_active, self._awake)
             await stack.enter_async_context(running)
             self._stack = stack.pop_all()
             self.is_on = True
