@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -297,3 +299,48 @@ def test_a_lost_slot_comes_back_when_no_task_can_live_any_more(database: Databas
         assert admit(connection, fast=1) == ["a2"]
         assert ledger.open_amount(connection, "a1-0-1") == Credits()  # nobody says: counted as paid
         assert ledger.spent(connection, "a1") == Credits.of(20)
+
+
+def test_a_pass_of_the_gate_reads_indexes_only(tmp_path: Path) -> None:
+    """Ten thousand tenants that wait behind their limit are not looked at."""
+    database = open_database(f"sqlite:///{tmp_path}/x.db")
+    asked: list[tuple[str, Any]] = []
+    with database.engine.begin() as connection:
+        limits.register(connection, ["fast"])
+        submit(connection, "a1", "a")
+        remember = partial(_remember, asked)
+        sa.event.listen(connection, "before_cursor_execute", remember)
+        gate.anyone_ready(connection)
+        admit(connection, fast=1)
+        jobs.unfinished(connection)
+        ledger.spent(connection, "a1")
+        sa.event.remove(connection, "before_cursor_execute", remember)
+        plans = [
+            row.detail
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    database.engine.dispose()
+    scans = [plan for plan in plans if plan.startswith("SCAN") and "INDEX" not in plan]
+    assert scans in ([], ["SCAN provider_limits"])  # a row for each provider
+    used = " ".join(plans)
+    for index in (
+        "tenants_ready",
+        "jobs_heads",
+        "jobs_slots",
+        "jobs_running",
+        "ledger_by_job",
+    ):
+        assert index in used
+
+
+def _remember(
+    asked: list[tuple[str, Any]],
+    _connection: object,
+    _cursor: object,
+    statement: str,
+    parameters: Any,
+    *_: object,
+) -> None:
+    asked.append((statement, parameters))
