@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,7 @@ class Database:
     def __init__(self, engine: Engine, threads: int) -> None:
         self.engine = engine
         self._reader = engine.execution_options(read_only=True)
+        self._hurried = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     @property
@@ -91,27 +93,33 @@ class Database:
         self, engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         def transact() -> T:
-            return _patiently(engine, lambda connection: work(connection, *args, **kwargs), self.PATIENCE)
+            return self._patiently(engine, lambda connection: work(connection, *args, **kwargs))
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
 
+    def _patiently(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        """Survive a restart of the server: waiting briefly is cheaper than losing an answer."""
+        deadline, pause = time.monotonic() + self.PATIENCE, 0.2
+        while True:
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except OperationalError as error:
+                if time.monotonic() > deadline or self._hurried.is_set():
+                    raise DatabaseAwayError(f"The database is out of reach: {_plain(error)}.") from error
+                if pause < 0.3:
+                    structlog.get_logger().warning("database_away", reason=_plain(error))
+                self._hurried.wait(pause)
+                pause = min(3.0, pause * 1.5)
+
+    def hurry(self) -> None:
+        """Wait for a database that is away no longer: the process is about to end."""
+        self._hurried.set()
+
     async def close(self) -> None:
+        self.hurry()
         await asyncio.to_thread(self._threads.shutdown)
         self.engine.dispose()
-
-
-def _patiently(engine: Engine, work: Callable[[Connection], T], patience: float) -> T:
-    """Survive a restart of the server, as procrastinating briefly is cheaper than losing an answer."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            with engine.begin() as connection:
-                return work(connection)
-        except OperationalError as error:
-            if time.monotonic() > deadline:
-                raise DatabaseAwayError(f"The database is out of reach: {_plain(error)}.") from error
-            structlog.get_logger().warning("database_busy", reason=_plain(error))
-            time.sleep(0.3)
 
 
 def _plain(error: SQLAlchemyError) -> str:

@@ -121,6 +121,7 @@ class Engine:
         """Finish what costs money, hand over the rest: our rows say where each job stands."""
         await _end(self._duties)
         await self._submissions.drain()  # with a heart that beats: nobody takes over what is being paid for
+        self._database.hurry()
         await _end([self._heartbeat] if self._heartbeat else [])
         await _end(self._running)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)

@@ -8,8 +8,6 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from cutscene.errors import InputValidationError
 
@@ -60,6 +58,9 @@ class Settings(BaseSettings):
     def _database(cls, url: str) -> str:
         if not url:
             return url
+        from sqlalchemy.engine import make_url  # noqa: PLC0415 -- slow, and rarely needed
+        from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
         try:
             parsed = make_url(url)
         except ArgumentError:

@@ -22,6 +22,7 @@ from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media import picture
 from cutscene.providers import Providers
 from cutscene.settings import Settings
+from cutscene.telemetry import log_unless_configured
 from cutscene.worker import Work, Worker
 
 __all__ = ["Studio", "open_studio"]
@@ -207,6 +208,7 @@ async def open_studio(
     Raises a `CutsceneError` that says what to do where something cannot be opened;
     `WorkerConflictError` where ``work`` is "yes" and the home has its worker already.
     """
+    log_unless_configured()
     settings = settings or Settings.load()
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings.database)

@@ -13,7 +13,7 @@ import structlog
 
 from cutscene.errors import StorageError
 
-__all__ = ["log_to_file", "log_to_stderr"]
+__all__ = ["log_to_file", "log_to_stderr", "log_unless_configured"]
 
 
 def log_to_file(path: Path) -> TextIO:
@@ -45,6 +45,12 @@ def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> M
         if isinstance(value, str):
             event[name] = _SECRETS.sub(lambda found: f"{found[1] or found[2]}...", value)
     return event
+
+
+def log_unless_configured() -> None:
+    """For programs that use the library and say nothing of logging: warnings, on standard error."""
+    if not structlog.is_configured():
+        _configure(sys.stderr, structlog.dev.ConsoleRenderer(colors=False), logging.WARNING)
 
 
 def _configure(stream: TextIO, renderer: structlog.types.Processor, level: int) -> None:

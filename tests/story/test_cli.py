@@ -208,6 +208,15 @@ def test_a_failed_job_ends_with_its_error_and_can_be_retried(shell: Shell) -> No
     assert json.loads(shell("job", "show", job["job_id"], "--json").stdout)["status"] == "cancelled"
 
 
+def test_the_facts_fit_a_narrow_terminal(shell: Shell) -> None:
+    arguments = ("generate", "waves", "--duration", "1", "--provider", "scripted")
+    result = shell(*arguments, COLUMNS="80")
+    heading, row, where = result.stdout.splitlines()
+    assert [heading.split()[0], row.split()[1]] == ["clip", "1280x720"]
+    assert len(heading) <= 80
+    assert where.endswith(".mp4")
+
+
 def test_the_demo(shell: Shell) -> None:
     result = shell("demo", "--json")
     assert result.returncode == 0, result.stderr

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cutscene.cli.generate import as_json, check_writable, failure_as_json
 from cutscene.cli.terminal import AsJson, load_settings, print_json, run, say
@@ -46,7 +45,7 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Make a seamless intro loop, a win celebration and a lose consolation."""
-    jobs = run(_demo(output, seed), failure=failure_as_json if json else None)
+    jobs = run(_demo(output, seed), failure=failure_as_json if json else None, tenant=_TENANT)
     if json:
         print_json({name: as_json(job) for name, job in jobs.items()})
     else:
@@ -87,10 +86,9 @@ def _target(output: Path, name: str) -> Path:
 
 
 def _show(jobs: dict[str, Job], output: Path) -> None:
-    from cutscene.cli.watching import facts_table  # noqa: PLC0415 -- takes seconds
+    from cutscene.cli.watching import print_facts  # noqa: PLC0415 -- takes seconds
 
-    console = Console()
-    console.print(facts_table({name: (job, str(_target(output, name))) for name, job in jobs.items()}))
+    print_facts({name: (job, str(_target(output, name))) for name, job in jobs.items()})
     say(
         f"Look at them: open {_target(output, 'intro').resolve().as_uri()} in a browser, or play it on repeat"
     )

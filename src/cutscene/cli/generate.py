@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
 from cutscene.domain import Aspect, Job, VideoRequest
@@ -43,7 +42,7 @@ def generate(
         "model": model,
     }
     work = _generate(asked, tenant, provider, output, wait=not no_wait)
-    job = run(work, failure=failure_as_json if json else None)
+    job = run(work, failure=failure_as_json if json else None, tenant=tenant)
     finish_up(job, output, json=json)
 
 
@@ -92,10 +91,10 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
     if json:
         print_json(as_json(job))
     elif job.clip is not None:
-        from cutscene.cli.watching import facts_table  # noqa: PLC0415 -- takes seconds
+        from cutscene.cli.watching import print_facts  # noqa: PLC0415 -- takes seconds
 
         path = str(output) if output is not None else job.clip.video_url.removeprefix("file://")
-        Console().print(facts_table({job.id: (job, path)}))
+        print_facts({job.id: (job, path)})
     elif job.error is None:
         print(job.id)  # noqa: T201 -- what scripts capture
     if job.error is not None:

@@ -71,7 +71,7 @@ def show(job_id: JobId, tenant: Tenant = "default", *, json: AsJson = False) -> 
 @job_app.command()
 def wait(job_id: JobId, tenant: Tenant = "default", output: Output = None, *, json: AsJson = False) -> None:
     """Wait for a job, and do it if no worker is running."""
-    job = run(_wait(tenant, job_id, output), failure=failure_as_json if json else None)
+    job = run(_wait(tenant, job_id, output), failure=failure_as_json if json else None, tenant=tenant)
     finish_up(job, output, json=json)
 
 
@@ -83,7 +83,10 @@ async def _wait(tenant: str, job_id: str, output: Path | None) -> Job:
     from cutscene.cli.watching import say_continued, watch_all  # noqa: PLC0415 -- takes seconds
     from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
 
-    async with open_studio(settings, on_continued=say_continued) as studio:
+    def say_others(job_ids: Sequence[str]) -> None:
+        say_continued([other for other in job_ids if other != job_id])
+
+    async with open_studio(settings, on_continued=say_others) as studio:
         job = (await watch_all(studio, tenant, {job_id: "clip"}))[job_id]
         if job.clip is not None and output is not None:
             await studio.save(tenant, job_id, output)

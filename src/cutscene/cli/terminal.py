@@ -17,19 +17,20 @@ from cutscene.errors import CutsceneError
 from cutscene.settings import Settings
 from cutscene.telemetry import log_to_file
 
-__all__ = ["AsJson", "Tenant", "load_settings", "print_json", "run", "say"]
+__all__ = ["AsJson", "Tenant", "console", "load_settings", "print_json", "run", "say"]
 
 T = TypeVar("T")
 
 Tenant = Annotated[str, typer.Option(help="Who pays and owns.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-_console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
+"""For people; progress and messages share it, so that neither draws over the other."""
 
 
 def say(message: str) -> None:
     """To people; scripts read standard output."""
-    _console.print(message, markup=False, soft_wrap=True)
+    console.print(message, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -43,7 +44,12 @@ def load_settings() -> Settings:
     return settings
 
 
-def run(work: Coroutine[Any, Any, T], *, failure: Callable[[CutsceneError], Any] | None = None) -> T:
+def run(
+    work: Coroutine[Any, Any, T],
+    *,
+    failure: Callable[[CutsceneError], Any] | None = None,
+    tenant: str = "default",
+) -> T:
     """Run to the end; a termination signal stops as gracefully as Ctrl-C does.
 
     ``failure`` makes of an error what scripts read on standard output.
@@ -56,8 +62,8 @@ def run(work: Coroutine[Any, Any, T], *, failure: Callable[[CutsceneError], Any]
         say(f"Error: {error}")
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        say("Stopped. Nothing is lost: unfinished jobs go on with the next 'cutscene worker' or 'generate';")
-        say("'cutscene jobs' lists them, and 'cutscene job wait ID -o FILE' sees one through.")
+        say("Stopped. Nothing is lost: unfinished jobs go on with 'cutscene worker', or while a 'generate'")
+        say(f"runs. See them with: cutscene jobs --tenant {tenant}")
         raise typer.Exit(130) from None
     except Exception as error:  # noqa: BLE001 -- users never see a stack trace
         structlog.get_logger().exception("command_broke")

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cutscene.cli.terminal import say
+from cutscene.cli.terminal import console, say
 from cutscene.domain import Job, JobState, Stage
 from cutscene.studio import Studio
 
-__all__ = ["facts_table", "say_continued", "watch_all"]
+__all__ = ["print_facts", "say_continued", "watch_all"]
 
 _SHARE = {Stage.QUEUED: 0.0, Stage.GENERATING: 0.0, Stage.FINISHING: 0.9, Stage.STORING: 0.97}
 """How much of a job's way lies behind it when a stage begins."""
@@ -22,7 +21,6 @@ _SHARE = {Stage.QUEUED: 0.0, Stage.GENERATING: 0.0, Stage.FINISHING: 0.9, Stage.
 
 async def watch_all(studio: Studio, tenant: str, names: Mapping[str, str]) -> dict[str, Job]:
     """Show the jobs (id to name) until all have ended; returns how they ended."""
-    console = Console(stderr=True)
     if not console.is_terminal:
         return await _gather(studio, tenant, names, _Lines(names))
     with Progress(
@@ -94,33 +92,38 @@ def _done(job: Job) -> float:
 
 def say_continued(job_ids: Sequence[str]) -> None:
     """Tell of jobs that an earlier process left unfinished."""
+    if not job_ids:
+        return
     count, more = len(job_ids), ", ..." if len(job_ids) > 3 else ""
     shown = ", ".join(job_ids[:3]) + more
     say(f"Continuing {count} unfinished job{'s' if count > 1 else ''} of an earlier run: {shown}")
 
 
-def facts_table(rows: Mapping[str, tuple[Job, str]]) -> Table:
-    """What was measured, by name; each with its job and the path to show."""
+def print_facts(rows: Mapping[str, tuple[Job, str]]) -> None:
+    """What was measured, by name; below, where each job's file is."""
     table = Table(box=None)
     table.add_column("clip", style="bold", no_wrap=True)
     for heading in ("size", "s", "fps", "codec", "MB", "seam", "seamless", "credits"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("file", overflow="fold")
+    for name, (job, _) in rows.items():
+        table.add_row(name, *_facts(job))
+    output = Console(highlight=False)
+    output.print(table)
     for name, (job, path) in rows.items():
-        clip = job.clip
-        if clip is None:
-            table.add_row(name, *["-"] * 8, escape(job.error or job.state))
-            continue
-        table.add_row(
-            name,
-            f"{clip.width}x{clip.height}",
-            f"{clip.duration_ms / 1000:g}",
-            f"{clip.fps:g}",
-            clip.codec,
-            f"{clip.bytes / 1e6:.1f}",
-            f"{clip.loop_seam:.0f}",
-            "yes" if clip.is_loopable else "no",
-            str(job.credits_used),
-            escape(path),
-        )
-    return table
+        output.print(f"{name}: {path if job.clip else job.error}", markup=False, soft_wrap=True)
+
+
+def _facts(job: Job) -> list[str]:
+    clip = job.clip
+    if clip is None:
+        return ["-"] * 8
+    return [
+        f"{clip.width}x{clip.height}",
+        f"{clip.duration_ms / 1000:g}",
+        f"{clip.fps:g}",
+        clip.codec,
+        f"{clip.bytes / 1e6:.1f}",
+        f"{clip.loop_seam:.0f}",
+        "yes" if clip.is_loopable else "no",
+        str(job.credits_used),
+    ]
