@@ -197,7 +197,6 @@ async def open_studio(
     settings: Settings | None = None,
     *,
     work: Work = "if needed",
-    providers: Providers | None = None,
     on_continued: Callable[[Sequence[str]], None] = _nobody_listens,
 ) -> AsyncIterator[Studio]:
     """A studio on the configured database and store, closed when the block ends.
@@ -215,8 +214,7 @@ async def open_studio(
         stack.push_async_callback(database.close)
         store = await asyncio.to_thread(storage.open_store, settings.storage)
         stack.push_async_callback(store.close)
-        if providers is None:
-            providers = await stack.enter_async_context(Providers(settings))
+        providers = await stack.enter_async_context(Providers(settings))
         worker = Worker(settings, database, providers, store, work, on_continued)
         stack.push_async_callback(worker.stop)
         if work == "yes":

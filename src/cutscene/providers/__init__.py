@@ -8,7 +8,7 @@ provider alike. Outcomes are types, to be matched exhaustively.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -219,13 +219,6 @@ class Providers:
         self._open.clear()
         await self._stack.aclose()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._points))
-
-    def add(self, provider: Provider) -> None:
-        """Lend a provider that somebody else opened and will close."""
-        self._open[provider.id] = provider
-
     async def get(self, kind: str = "video", name: str | None = None) -> Provider:
         """The provider of that name, or the configured default; raises `InputValidationError`."""
         if kind != "video":
@@ -239,7 +232,7 @@ class Providers:
     async def capabilities(self) -> dict[str, Capabilities]:
         """Of each provider that can be opened here."""
         found = {}
-        for name in {*self._points, *self._open}:
+        for name in sorted(self._points):
             try:
                 provider = await self.get("video", name)
             except CutsceneError as error:
@@ -251,7 +244,7 @@ class Providers:
     async def _enter(self, name: str) -> Provider:
         point = self._points.get(name)
         if point is None:
-            known = ", ".join(sorted({*self._points, *self._open}))
+            known = ", ".join(sorted(self._points))
             raise InputValidationError(f"Unknown provider {name!r}: installed are {known}.")
         try:
             open_provider: OpenProvider = point.load()
