@@ -18,6 +18,12 @@ VENDOR = Path(__file__).parent / "vendor"
 sys.path.insert(0, str(VENDOR))  # as if the scripted provider were installed
 
 
+@pytest.fixture(scope="session")
+def footage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What emulators render, kept for all tests of a run."""
+    return tmp_path_factory.mktemp("footage")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -6,7 +6,7 @@ Nothing here does I/O. The glossary is `docs/glossary.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -21,13 +21,15 @@ __all__ = [
     "Credits",
     "Job",
     "JobState",
+    "Motion",
     "SegmentState",
     "Stage",
     "VideoRequest",
     "check_tenant",
 ]
 
-MAX_PROMPT_CHARS: Final = 500
+MAX_PROMPT_CHARS: Final = 15_000
+"""What no model exceeds; how much of it one takes is the model's to say."""
 MIN_DURATION: Final = 1.0
 MAX_DURATION: Final = 30.0
 """Seconds, as the skills' contracts have it."""
@@ -87,15 +89,78 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """How the camera moves: each axis from -10 to 10, 0 being still.
+
+    Pan and tilt turn it in place (right and up are positive), roll turns it clockwise, truck and
+    pedestal carry it (right, up), zoom brings it closer.
+    """
+
+    pan: float = 0.0
+    tilt: float = 0.0
+    zoom: float = 0.0
+    roll: float = 0.0
+    truck: float = 0.0
+    pedestal: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_speed(field.name, getattr(self, field.name))
+
+    def moves(self) -> Iterator[tuple[str, float]]:
+        """Axes that move, with their speeds."""
+        for axis, speed in asdict(self).items():
+            if speed:
+                yield axis, speed
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``zoom:3,pan:-2``; raises `InputValidationError`."""
+        speeds: dict[str, float] = {}
+        for part in text.split(","):
+            axis, _, speed = part.strip().partition(":")
+            try:
+                speeds[axis] = float(speed)
+            except ValueError:
+                raise InputValidationError(
+                    f"The motion {part.strip()!r} is malformed: write an axis and a speed, as zoom:3,pan:-2."
+                ) from None
+        return cls.from_json(speeds)
+
+    @classmethod
+    def from_json(cls, speeds: Mapping[str, Any]) -> Self:
+        axes = [field.name for field in fields(cls)]
+        if unknown := sorted(set(speeds) - set(axes)):
+            raise InputValidationError(
+                f"Unknown camera motion {', '.join(unknown)}: choose from {', '.join(axes)}."
+            )
+        return cls(**speeds)
+
+
+def _check_speed(axis: str, speed: Any) -> None:
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not -10 <= speed <= 10:
+        raise InputValidationError(f"A {axis} of {speed} is out of range: choose -10 to 10.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
     """What a tenant asks for, in words that every provider shares.
 
-    ``image`` is where the reference picture comes from: a local path or a data
-    URI. When a provider sees the request it always is a data URI.
+    ``image``, ``last_image`` and ``video`` say where pictures and clips come from: a local path
+    or a data URI. When a provider sees the request they always are data URIs.
     """
 
     prompt: str
     image: str | None = None
+    """The picture to begin with."""
+    last_image: str | None = None
+    """The picture to end with; only beside ``image``."""
+    video: str | None = None
+    """The clip to change; it takes the place of pictures."""
+    extend: bool = False
+    """Go on where ``video`` ends instead of changing it."""
+    motion: Motion | None = None
+    """None: the camera is left to the model."""
     aspect: Aspect = Aspect.LANDSCAPE
     duration: float = 4.0
     """Seconds, delivered to one frame."""
@@ -108,6 +173,7 @@ class VideoRequest:
         _check_prompt(self.prompt)
         _check_duration(self.duration)
         _check_seed(self.seed)
+        _check_sources(self)
         object.__setattr__(self, "aspect", _aspect(self.aspect))
 
     @property
@@ -124,6 +190,9 @@ class VideoRequest:
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
             raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
+        motion = data.get("motion")
+        if isinstance(motion, Mapping):
+            data = {**data, "motion": Motion.from_json(motion)}
         return cls(**data)
 
 
@@ -157,6 +226,15 @@ def _check_seed(seed: int | None) -> None:
         raise InputValidationError(
             f"The seed {seed} is out of range: choose a whole number from 1 to {MAX_SEED}."
         )
+
+
+def _check_sources(request: VideoRequest) -> None:
+    if request.last_image is not None and request.image is None:
+        raise InputValidationError("A last picture needs a first one: give both.")
+    if request.video is not None and request.image is not None:
+        raise InputValidationError("A clip and a picture cannot both be the start: give one of them.")
+    if request.extend and request.video is None:
+        raise InputValidationError("There is nothing to extend: give the clip that goes on.")
 
 
 def _aspect(value: str) -> Aspect:

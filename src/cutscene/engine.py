@@ -13,18 +13,20 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, Self
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
-from cutscene import executors, gate, jobs, limits, tenants, transitions
+from cutscene import executors, gate, jobs, ledger, limits, tenants, transitions
 from cutscene.database import Database
-from cutscene.errors import CutsceneError
+from cutscene.domain import Credits
+from cutscene.errors import CutsceneError, QuotaExceededError
 from cutscene.executors import WorkerLock
 from cutscene.pipeline import Pipeline
-from cutscene.providers import Capabilities
+from cutscene.providers import AccountState, Capabilities, Providers
 from cutscene.submission import Submissions
 
 __all__ = ["Engine"]
@@ -50,10 +52,12 @@ class Engine:
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
+    ASK_EVERY: Final = 60.0
 
     def __init__(
         self,
         database: Database,
+        providers: Providers,
         pipeline: Pipeline,
         submissions: Submissions,
         capabilities: Mapping[str, Capabilities],
@@ -65,10 +69,13 @@ class Engine:
         self.continued: list[str] = []
         """Jobs that this process found unfinished when it started."""
         self._database = database
+        self._providers = providers
         self._pipeline = pipeline
         self._submissions = submissions
         self._concurrency = {name: found.concurrency for name, found in capabilities.items()}
-        self._longest_life = {name: found.timeout for name, found in capabilities.items()}
+        self._longest_life = {
+            name: found.longest_life or found.timeout for name, found in capabilities.items()
+        }
         self._max_active = max_active
         self._awake = awake
         self._lock = WorkerLock(database)
@@ -100,6 +107,7 @@ class Engine:
         await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
         self._duties = [
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
+            asyncio.create_task(self._every(self.ASK_EVERY, self._ask_accounts), name="accounts"),
             asyncio.create_task(self._keep_gate(), name="gate"),
         ]
         self._heartbeat = asyncio.create_task(self._every(self.BEAT, self._beat_and_sweep), name="heartbeat")
@@ -200,6 +208,33 @@ class Engine:
         known = await _engine_jobs(workflow_ids=list(unfinished), status=["PENDING", "ENQUEUED", "DELAYED"])
         for lost in unfinished.keys() - known:
             await self._database.write(self._hand_over_again, *unfinished[lost])
+
+    async def _ask_accounts(self) -> None:
+        """Learn how much each account may have under way, and whether a pause still has its cause."""
+        pauses = {pause.provider: pause for pause in await self._database.read(limits.pauses)}
+        for name in self._concurrency:
+            provider = await self._providers.get("video", name)
+            try:
+                account = await provider.account()
+            except CutsceneError as error:
+                _log.warning("account_unknown", provider=name, reason=str(error))
+                continue
+            if account.concurrency is not None:
+                self._concurrency[name] = account.concurrency
+            if name in pauses and pauses[name].refuses_jobs:
+                await self._judge_pause(pauses[name], account)
+
+    async def _judge_pause(self, pause: limits.Pause, account: AccountState) -> None:
+        """A key that works ends one for keys; credits end one for credits, once they suffice for a job."""
+        if pause.code == QuotaExceededError.code:
+            if account.credits is None:
+                return  # it ends by itself, and the next job finds out
+            needed = await self._database.read(ledger.least_held, pause.provider)
+            if account.credits <= Credits() or account.credits < needed:
+                await self._database.write(limits.pause, replace(pause, seconds=2 * self.ASK_EVERY))
+                return
+        await self._database.write(limits.lift, pause)
+        _log.info("pause_lifted", provider=pause.provider, reason=pause.reason)
 
     def _hand_over_again(self, connection: Connection, job_id: str, lost: int) -> None:
         handover = jobs.hand_over_again(connection, job_id, lost)

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from cutscene import jobs, limits, tenants
 from cutscene.database import is_postgres
-from cutscene.tables import job_queued, tenant_ready
 from cutscene.tables import jobs as job_table
+from cutscene.tables import tenant_ready
 from cutscene.tables import tenants as tenant_table
 
 __all__ = ["HandOver", "admit", "anyone_ready"]
@@ -62,7 +62,7 @@ def _ready_tenants(connection: Connection, providers: Collection[str], *, limit:
     if not providers:
         return []
     waits = sa.exists().where(
-        job_queued, job_table.c.tenant == tenant_table.c.id, job_table.c.provider.in_(providers)
+        jobs.job_due(), job_table.c.tenant == tenant_table.c.id, job_table.c.provider.in_(providers)
     )
     query = (
         sa.select(tenant_table.c.id)

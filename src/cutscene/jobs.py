@@ -92,6 +92,25 @@ def start(connection: Connection, job_id: str) -> int | None:
     return _handed_over(connection, query)
 
 
+def is_run(connection: Connection, job_id: str, handover: int, *, lock: bool = False) -> bool:
+    """Whether that hand-over is a running job's latest; with ``lock`` it stays so until the commit."""
+    query = sa.select(table.c.id).where(table.c.id == job_id, job_running, table.c.handover == handover)
+    return connection.execute(query.with_for_update() if lock else query).first() is not None
+
+
+def put_back(connection: Connection, job_id: str, handover: int, *, after: float) -> bool:
+    """Let a running job wait for its turn again, for ``after`` seconds at least.
+
+    False where its run was replaced or somebody has cancelled it.
+    """
+    mine = (table.c.id == job_id) & (table.c.handover == handover)
+    query = sa.update(table).where(mine, job_running, table.c.cancel_requested.is_(sa.false()))
+    waiting = query.values(
+        state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, not_before=clock() + after
+    )
+    return connection.execute(waiting).rowcount == 1
+
+
 def hand_over_again(connection: Connection, job_id: str, handover: int) -> int | None:
     """The number of the next hand-over of a running job, unless there has been one since ``handover``."""
     last = (table.c.id == job_id) & (table.c.handover == handover)
@@ -163,7 +182,14 @@ def requeue(connection: Connection, job_id: str) -> bool:
     query = (
         sa.update(table)
         .where(table.c.id == job_id, ended)
-        .values(state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, cancel_requested=False, **fresh)
+        .values(
+            state=JobState.QUEUED,
+            stage=Stage.QUEUED,
+            progress=0.0,
+            cancel_requested=False,
+            not_before=0.0,
+            **fresh,
+        )
     )
     return connection.execute(query).rowcount == 1
 
@@ -196,11 +222,16 @@ def head(connection: Connection, tenant: str, providers: Collection[str]) -> Row
     """The tenant's next job for one of the providers: lowest priority number, then oldest."""
     query = (
         sa.select(table)
-        .where(job_queued, table.c.tenant == tenant, table.c.provider.in_(providers))
+        .where(job_due(), table.c.tenant == tenant, table.c.provider.in_(providers))
         .order_by(table.c.priority, table.c.sequence)
         .limit(1)
     )
     return connection.execute(query).first()
+
+
+def job_due() -> sa.ColumnElement[bool]:
+    """Waits for its turn, and not for a moment that is yet to come."""
+    return job_queued & (table.c.not_before <= clock())
 
 
 def slots_taken(connection: Connection) -> dict[str, int]:

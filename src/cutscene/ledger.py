@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from cutscene.database import clock, insert_new, is_postgres
 from cutscene.domain import Credits
+from cutscene.tables import job_queued, jobs
 from cutscene.tables import ledger as table
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "close",
     "hold",
     "hold_again",
+    "least_held",
     "open_amount",
     "spent",
     "usage",
@@ -120,6 +122,13 @@ def open_amount(connection: Connection, segment_id: str) -> Credits:
     if _sum(connection, mine, "settle") is not None:
         return Credits()
     return _sum(connection, mine, "hold") or Credits()
+
+
+def least_held(connection: Connection, provider: str) -> Credits:
+    """The smallest hold of a job that waits for a provider; nothing where none does."""
+    held = sa.select(sa.func.min(table.c.milli_credits)).join(jobs, jobs.c.id == table.c.job_id)
+    waiting = held.where(job_queued, jobs.c.provider == provider, table.c.kind == "hold")
+    return Credits(connection.execute(waiting).scalar() or 0)
 
 
 def spent(connection: Connection, job_id: str) -> Credits | None:

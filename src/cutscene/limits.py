@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from cutscene.database import clock, insert_new, is_postgres
+from cutscene.errors import CutsceneError, from_code
 from cutscene.tables import provider_limits as table
 
-__all__ = ["Pause", "claim_open", "pause", "pauses", "register"]
+__all__ = ["Pause", "claim_open", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,14 @@ class Pause:
     provider: str
     seconds: float
     reason: str
+    code: str = "RATE_LIMIT_ERROR"
+    """As errors have it."""
+    refuses_jobs: bool = False
+    """New jobs are refused rather than queued: only somebody who acts can end it."""
+
+    @property
+    def error(self) -> CutsceneError:
+        return from_code(self.code, self.reason)
 
 
 def register(connection: Connection, providers: Collection[str]) -> None:
@@ -45,11 +55,40 @@ def pause(connection: Connection, pause: Pause) -> None:
     register(connection, [pause.provider])
     until = clock() + pause.seconds
     longer = (table.c.provider == pause.provider) & (table.c.paused_until < until)
-    connection.execute(sa.update(table).where(longer).values(paused_until=until, reason=pause.reason))
+    connection.execute(
+        sa.update(table)
+        .where(longer)
+        .values(paused_until=until, reason=pause.reason, code=pause.code, refuses_jobs=pause.refuses_jobs)
+    )
+
+
+def lift(connection: Connection, pause: Pause) -> None:
+    """End a pause before its time; another one that has begun since stays."""
+    same = (table.c.provider == pause.provider) & (table.c.code == pause.code)
+    connection.execute(sa.update(table).where(same).values(paused_until=0))
 
 
 def pauses(connection: Connection) -> list[Pause]:
     """Those in force."""
+    return [_to_pause(row) for row in connection.execute(_in_force())]
+
+
+def pause_of(connection: Connection, provider: str) -> Pause | None:
+    row = connection.execute(_in_force().where(table.c.provider == provider)).first()
+    return None if row is None else _to_pause(row)
+
+
+def refuse_if_closed(connection: Connection, provider: str) -> None:
+    """Raise why a provider takes no new jobs, where waiting alone would not help."""
+    found = pause_of(connection, provider)
+    if found is not None and found.refuses_jobs:
+        raise found.error
+
+
+def _in_force() -> sa.Select[Any]:
     left = (table.c.paused_until - clock()).label("left")
-    query = sa.select(table.c.provider, left, table.c.reason).where(table.c.paused_until > clock())
-    return [Pause(row.provider, row.left, row.reason) for row in connection.execute(query)]
+    return sa.select(table, left).where(table.c.paused_until > clock())
+
+
+def _to_pause(row: Row[Any]) -> Pause:
+    return Pause(row.provider, row.left, row.reason, row.code, row.refuses_jobs)

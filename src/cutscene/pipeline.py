@@ -44,12 +44,21 @@ from cutscene.providers import (
 from cutscene.settings import Settings
 from cutscene.submission import Submissions
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "Sessions"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """Where footage may be fetched from."""
+
+    public: aiohttp.ClientSession
+    private: aiohttp.ClientSession
+    """Also from addresses that are not public: for providers that have such an address themselves."""
 
 
 class Pipeline:
@@ -64,7 +73,7 @@ class Pipeline:
         database: Database,
         providers: Providers,
         store: storage.Store,
-        session: aiohttp.ClientSession,
+        sessions: Sessions,
         poller: Poller,
         submissions: Submissions,
         slot_freed: Callable[[], None],
@@ -73,7 +82,7 @@ class Pipeline:
         self._database = database
         self._providers = providers
         self._store = store
-        self._session = session
+        self._sessions = sessions
         self._poller = poller
         self._submissions = submissions
         self._slot_freed = slot_freed
@@ -83,23 +92,30 @@ class Pipeline:
     async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
         try:
-            segment_id = await _step(self.submit, job_id)
-            await _step(self.wait, job_id, segment_id)
+            segment_id = await _step(self.submit, job_id, handover)
+            if segment_id is None or not await _step(self.wait, job_id, handover, segment_id):
+                return  # the job waits for its turn again, or belongs to another run
             await _step(self.fetch, job_id, segment_id)
             clip = await _step(self.finish, job_id, segment_id)
             await _step(self.publish, job_id, handover, segment_id, clip)
         except CutsceneError as error:
             await _step(self.fail, job_id, handover, error.code, str(error), error.detail)
 
-    async def submit(self, job_id: str) -> str:
+    async def submit(self, job_id: str, handover: int) -> str | None:
         """Have the current segment accepted by the provider: at most one paid call for each attempt."""
-        return await self._submissions.accepted(*await self._load(job_id))
+        job, request, provider = await self._load(job_id)
+        return await self._submissions.accepted(job, handover, request, provider)
 
-    async def wait(self, job_id: str, segment_id: str) -> None:
-        """One step for all looks at a task. The tenant's slot is free when the task has ended."""
+    async def wait(self, job_id: str, handover: int, segment_id: str) -> bool:
+        """One step for all looks at a task. The tenant's slot is free when the task has ended.
+
+        Whether there is footage now; if not, and nothing is raised, another run makes one more attempt.
+        """
         segment = await self._database.read(segments.read, segment_id)
         if segment.state == SegmentState.SUCCEEDED:
-            return
+            return True
+        if not await self._database.read(jobs.is_run, job_id, handover):
+            return False
         if segment.state != SegmentState.RUNNING:
             raise ProviderError("The generation had ended without footage.")
         _, _, provider = await self._load(job_id)
@@ -108,6 +124,11 @@ class Pipeline:
         match state:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
+                return True
+            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if segment.attempt == 1 and (
+                await self._try_again(job_id, handover, segment_id, state, pause)
+            ):
+                return False
             case Failed(error=error, credits=charged):
                 await self._close(segment_id, _ended_by(error), charged, error)
                 raise error
@@ -175,8 +196,9 @@ class Pipeline:
                 state = await provider.poll(task_id)
                 if isinstance(state, Pending | Failed) or not state.urls:
                     continue
-                root = provider.capabilities().file_root
-                await fetch.fetch(state.urls[0], target, session=self._session, file_root=root)
+                able = provider.capabilities()
+                session = self._sessions.private if able.private_links else self._sessions.public
+                await fetch.fetch(state.urls[0], target, session=session, file_root=able.file_root)
                 await self._in_thread(probe.probe, target)
             except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, CutsceneError) as error:
                 reason = str(error)
@@ -224,6 +246,18 @@ class Pipeline:
     ) -> None:
         await self._database.write(transitions.close_segment, segment_id, state, charged, error)
         self._slot_freed()
+
+    async def _try_again(
+        self, job_id: str, handover: int, segment_id: str, failed: Failed, pause: float
+    ) -> bool:
+        """The only retry of a generation, since it cost nothing and what broke it passes."""
+        again = await self._database.write(transitions.try_again, job_id, handover, segment_id, after=pause)
+        if again:
+            _log.warning(
+                "generation_tried_again", job=job_id, reason=str(failed.error), detail=failed.error.detail
+            )
+            self._slot_freed()
+        return again
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         call = partial(work, *args, **kwargs)

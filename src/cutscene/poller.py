@@ -150,6 +150,8 @@ class Poller:
 
     def _note(self, watch: _Watch, state: Pending) -> None:
         watch.was_queued = state.queued
+        if state.note is not None:
+            _log.warning("odd_look", job=watch.job_id, said=state.note)
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
         self._news[watch.job_id] = (stage, state.progress)
 

@@ -28,6 +28,7 @@ __all__ = [
     "plan",
     "read",
     "record_task",
+    "refused_for",
     "reopen",
 ]
 
@@ -78,7 +79,15 @@ def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:
 def reopen(connection: Connection, segment_id: str, fence: str) -> None:
     """The call behind that fence is known not to have been accepted: it may be made again."""
     posting = _behind(segment_id, fence, SegmentState.POSTING)
-    connection.execute(posting.values(state=SegmentState.PLANNED, fence=None, posted_at=None))
+    refused = {"refusals": table.c.refusals + 1, "refused_at": sa.func.coalesce(table.c.refused_at, clock())}
+    connection.execute(posting.values(state=SegmentState.PLANNED, fence=None, posted_at=None, **refused))
+
+
+def refused_for(connection: Connection, segment_id: str) -> tuple[int, float]:
+    """How often its paid call was refused, and seconds since the first time."""
+    since = sa.func.coalesce(clock() - table.c.refused_at, 0.0)
+    row = connection.execute(sa.select(table.c.refusals, since).where(table.c.id == segment_id)).one()
+    return row[0], float(row[1])
 
 
 def lose(connection: Connection, segment_id: str, fence: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cutscene.errors import InputValidationError
@@ -37,8 +38,11 @@ class Settings(BaseSettings):
     """SQLite in ``home`` unless set; ``postgresql://user@host/name`` for many workers."""
     storage_url: str = ""
     """Where clips stay for good; ``file://`` below ``home`` unless set."""
-    provider: str = "local"
-    """Who makes a clip when a request names nobody."""
+    runway_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("RUNWAY_API_KEY", "RUNWAYML_API_SECRET")
+    )
+    provider: str = Field(default_factory=lambda known: "runway" if known.get("runway_api_key") else "local")
+    """Who makes a clip when a request names nobody: runway if it has a key, else local."""
     unknown_submit: Literal["hold", "resubmit"] = "hold"
     """After a lost answer to a paid call: stop and ask, or pay again."""
     submit_timeout: float = Field(default=60.0, ge=1, le=600)
@@ -47,6 +51,53 @@ class Settings(BaseSettings):
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     max_concurrent: int = Field(default=1, ge=1, le=1000, validation_alias="RUNWAY_MAX_CONCURRENT")
     """Generations that one tenant may have under way at once."""
+
+    runway_api_base_url: str = Field(
+        default="https://api.dev.runwayml.com", validation_alias="RUNWAY_API_BASE_URL"
+    )
+    runway_api_flavor: Literal["auto", "tasks", "generations"] = Field(
+        default="auto", validation_alias="RUNWAY_API_FLAVOR"
+    )
+    """Which protocol is spoken there; auto: tasks with Runway's own hosts, else generations."""
+    runway_account_concurrency: int | None = Field(
+        default=None, ge=1, le=10_000, validation_alias="RUNWAY_ACCOUNT_CONCURRENCY"
+    )
+    """Generations of all tenants that may be under way at once; None: what the account says."""
+    runway_poll_interval_ms: int = Field(
+        default=10_000, ge=50, le=600_000, validation_alias="RUNWAY_POLL_INTERVAL_MS"
+    )
+    runway_timeout_ms: int = Field(
+        default=300_000, ge=500, le=86_400_000, validation_alias="RUNWAY_TIMEOUT_MS"
+    )
+    """After which a generation is stopped, and a submission that was refused all the time given up."""
+    runway_text_model: str = Field(default="", max_length=63, validation_alias="RUNWAY_TEXT_MODEL")
+    """What makes clips from words; empty: the provider's choice."""
+    runway_image_model: str = Field(default="", max_length=63, validation_alias="RUNWAY_IMAGE_MODEL")
+    """What animates pictures."""
+    runway_max_prompt_chars: int = Field(
+        default=500, ge=1, le=15_000, validation_alias="RUNWAY_MAX_PROMPT_CHARS"
+    )
+    """Characters of a prompt, where the model does not allow fewer."""
+
+    @field_validator("runway_api_key", mode="after")
+    @classmethod
+    def _key(cls, key: SecretStr | None) -> SecretStr | None:
+        value = key.get_secret_value().strip() if key else ""
+        if not (value.isascii() and value.isprintable()) or " " in value:
+            raise ValueError("it holds characters that no key has")
+        return SecretStr(value) if value else None
+
+    @field_validator("runway_api_base_url", mode="after")
+    @classmethod
+    def _base_url(cls, url: str) -> str:
+        try:
+            parsed = urlsplit(url.strip())
+            valid = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
+        except ValueError:
+            valid = False
+        if not valid or parsed.query or parsed.fragment or parsed.username is not None:
+            raise ValueError("it is not an address like https://api.dev.runwayml.com")
+        return url.strip().rstrip("/").removesuffix("/v1")
 
     @field_validator("home", mode="after")
     @classmethod
@@ -108,7 +159,7 @@ def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else "settings"
     if name == "max_concurrent":
         return "RUNWAY_MAX_CONCURRENT"
-    return name if name.isupper() else _PREFIX + name.upper()
+    return name.upper() if name.isupper() or name.startswith("runway_") else _PREFIX + name.upper()
 
 
 def _reason(error: Any) -> str:

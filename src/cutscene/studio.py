@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Row
 
-from cutscene import jobs, ledger, limits, storage, transitions
+from cutscene import jobs, ledger, limits, sources, storage, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
-from cutscene.media import picture
 from cutscene.providers import Providers
 from cutscene.settings import Settings
 from cutscene.telemetry import log_unless_configured
@@ -68,7 +65,7 @@ class Studio:
         check_tenant(run, "run")
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
-        request = await self._keep_picture(tenant, run, request)
+        request = await sources.keep(self._store, tenant, run, request, self.settings.scratch)
         job = jobs.NewJob(
             id=f"job_{secrets.token_hex(8)}",
             tenant=tenant,
@@ -171,18 +168,6 @@ class Studio:
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
-
-    async def _keep_picture(self, tenant: str, run: str, request: VideoRequest) -> VideoRequest:
-        """Take a caller's picture in: checked, upright, cropped, and kept under a key of ours."""
-        if request.image is None:
-            return request
-        data = await asyncio.to_thread(picture.read_picture, request.image)
-        width, height = request.aspect.size
-        cropped = await asyncio.to_thread(picture.crop_to, data, width, height)
-        suffix = "." + cropped.media_type.removeprefix("image/")
-        key = storage.picture_key(tenant, run, hashlib.sha256(cropped.data).hexdigest(), suffix)
-        await storage.put_bytes(self._store, key, cropped.data, cropped.media_type)
-        return replace(request, image=key)
 
     async def _job(self, row: Row[Any]) -> Job:
         return jobs.to_job(row, await self._database.read(ledger.spent, row.id))

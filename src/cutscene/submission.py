@@ -8,26 +8,23 @@ for, and is not repeated unasked.
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Row
 
-from cutscene import jobs, ledger, limits, segments, storage, transitions
+from cutscene import jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.database import Database
 from cutscene.domain import Credits, SegmentState, VideoRequest
 from cutscene.errors import (
     CancelledError,
     CutsceneError,
     DatabaseAwayError,
-    ProviderError,
+    QuotaExceededError,
     SubmissionUnknownError,
 )
-from cutscene.media import picture
 from cutscene.providers import NotSubmitted, Provider
 from cutscene.settings import Settings
 
@@ -42,8 +39,6 @@ _log = structlog.get_logger()
 class Submissions:
     """All paid calls of this process. Borrows everything, closes nothing."""
 
-    REFUSALS: Final = 8
-    """Calls surely refused before a job gives up."""
     LOST: Final = 3
     """Calls whose answers were lost before nothing is sent unasked any more, whatever the policy."""
 
@@ -61,19 +56,25 @@ class Submissions:
         self._posts: set[asyncio.Task[NotSubmitted | None]] = set()
         self._closing = False
 
-    async def accepted(self, job: Row[Any], request: VideoRequest, provider: Provider) -> str:
-        """The id of the job's segment once the provider has it; raises why it never will."""
-        request = await self._with_picture(request)
-        refusals = 0
-        while True:
+    async def accepted(
+        self, job: Row[Any], handover: int, request: VideoRequest, provider: Provider
+    ) -> str | None:
+        """The id of the job's segment once the provider has it; raises why it never will.
+
+        None where this run is over: its job waits for its turn again, or belongs to another run.
+        """
+        request = await sources.read(self._store, request)
+        while await self._database.read(jobs.is_run, job.id, handover):
             segment = await self._until_postable(job)
             if segment.state != SegmentState.PLANNED:
                 return str(segment.id)
-            if reason := await self._reason_to_withdraw(job, refusals):
-                await self._withdraw(segment.id, reason)
-            elif refusal := await self._post(segment.id, provider, request):
-                refusals += 1
-                await self._back_off(job, segment.id, refusal, refusals)
+            if (await self._database.read(jobs.read, job.id)).cancel_requested:
+                await self._withdraw(segment.id, CancelledError("The job was cancelled."))
+            elif await self._database.read(limits.pause_of, job.provider):
+                await self._put_back(job.id, handover)
+            elif refusal := await self._post(job.id, handover, segment.id, provider, request):
+                await self._give_way(job, handover, segment.id, refusal, provider.capabilities().timeout)
+        return None
 
     async def drain(self) -> None:
         """Wait for the answers to all calls that are being made, and make no more: each is money."""
@@ -81,21 +82,23 @@ class Submissions:
         while self._posts:
             await asyncio.wait(self._posts)
 
-    async def _post(self, segment_id: str, provider: Provider, request: VideoRequest) -> NotSubmitted | None:
+    async def _post(
+        self, job_id: str, handover: int, segment_id: str, provider: Provider, request: VideoRequest
+    ) -> NotSubmitted | None:
         """The paid call, at last. Cancelling the job's task does not cut it in two."""
         if self._closing:
             await asyncio.Event().wait()  # until the engine's stop cancels this run
-        post = asyncio.create_task(self._post_and_record(segment_id, provider, request))
+        post = asyncio.create_task(self._post_and_record(job_id, handover, segment_id, provider, request))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)
         return await asyncio.shield(post)
 
     async def _post_and_record(
-        self, segment_id: str, provider: Provider, request: VideoRequest
+        self, job_id: str, handover: int, segment_id: str, provider: Provider, request: VideoRequest
     ) -> NotSubmitted | None:
         """Cross the fence, call once, and write down what is known of it, however long that takes."""
         fence = uuid.uuid4().hex
-        if not await self._surely(segments.cross_fence, segment_id, fence):
+        if not await self._surely(transitions.begin_post, job_id, handover, segment_id, fence):
             return None
         try:
             async with asyncio.timeout(self._settings.submit_timeout):
@@ -122,23 +125,37 @@ class Submissions:
                 _log.error("not_recorded_yet", what=work.__name__, reason=str(error))
                 await asyncio.sleep(1)
 
-    async def _back_off(self, job: Row[Any], segment_id: str, refusal: NotSubmitted, refusals: int) -> None:
+    async def _give_way(
+        self, job: Row[Any], handover: int, segment_id: str, refusal: NotSubmitted, patience: float
+    ) -> None:
         """Refused for good: say so. Refused for now: nobody asks that provider for a while."""
+        error = refusal.error
         if refusal.retry_after is None:
-            await self._withdraw(segment_id, refusal.error)
+            if refusal.closed_for:
+                await self._pause(job.provider, refusal.closed_for, error, refuses_jobs=True)
+            await self._withdraw(segment_id, error)
+            return
+        refusals, refused_for = await self._database.read(segments.refused_for, segment_id)
+        # A day's quota comes back by itself; whatever else has not passed in that time needs somebody.
+        if refused_for > patience and not isinstance(error, QuotaExceededError):
+            await self._withdraw(segment_id, error)
             return
         seconds = max(refusal.retry_after, min(60.0, 0.25 * 2.0**refusals))
-        await self._database.write(limits.pause, limits.Pause(job.provider, seconds, str(refusal)))
-        until = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < until and not await self._is_cancelled(job.id):  # noqa: ASYNC110 -- the flag is in the database
-            await asyncio.sleep(min(seconds, 1.0))
+        await self._pause(job.provider, seconds, error)
+        await self._put_back(job.id, handover)
 
-    async def _reason_to_withdraw(self, job: Row[Any], refusals: int) -> CutsceneError | None:
-        if await self._is_cancelled(job.id):
-            return CancelledError("The job was cancelled.")
-        if refusals >= self.REFUSALS:
-            return ProviderError(f"{job.provider} refused {refusals} submissions in a row: try again later.")
-        return None
+    async def _pause(
+        self, provider: str, seconds: float, error: CutsceneError, *, refuses_jobs: bool = False
+    ) -> None:
+        _log.warning(
+            "provider_paused", provider=provider, seconds=seconds, code=error.code, reason=str(error)
+        )
+        pause = limits.Pause(provider, seconds, str(error), error.code, refuses_jobs)
+        await self._database.write(limits.pause, pause)
+
+    async def _put_back(self, job_id: str, handover: int) -> None:
+        await self._database.write(transitions.put_back, job_id, handover)
+        self._slot_freed()
 
     async def _withdraw(self, segment_id: str, reason: CutsceneError) -> None:
         """Raises the reason, unless another run has begun to post the segment."""
@@ -180,14 +197,3 @@ class Submissions:
 
     async def _is_free(self, segment_id: str) -> bool:
         return await self._database.read(ledger.open_amount, segment_id) == Credits()
-
-    async def _is_cancelled(self, job_id: str) -> bool:
-        return bool((await self._database.read(jobs.read, job_id)).cancel_requested)
-
-    async def _with_picture(self, request: VideoRequest) -> VideoRequest:
-        """The request with its stored picture in it, as providers take it."""
-        if request.image is None:
-            return request
-        data = await storage.read_bytes(self._store, request.image)
-        media_type = mimetypes.guess_type(request.image)[0] or "image/jpeg"
-        return replace(request, image=picture.to_data_uri(data, media_type))

@@ -58,6 +58,7 @@ jobs = Table(
     Column("slot", Boolean, nullable=False, server_default=sa.false()),
     Column("cancel_requested", Boolean, nullable=False, server_default=sa.false()),
     Column("handover", Integer, nullable=False, server_default="0"),
+    Column("not_before", Double, nullable=False, server_default="0"),
     Column("clip", _OptionalJson),
     Column("error_code", String(32)),
     Column("error", Text),
@@ -94,6 +95,8 @@ segments = Table(
     Column("state", String(16), nullable=False),
     Column("fence", String(40)),
     Column("posted_at", Double),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Column("refused_at", Double),
     Column("task_id", Text),
     Column("footage_key", Text),
     UniqueConstraint("job_id", "position", "attempt", name="segments_attempts"),
@@ -124,6 +127,8 @@ provider_limits = Table(
     Column("provider", String(63), primary_key=True),
     Column("paused_until", Double, nullable=False, server_default="0"),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("code", String(32), nullable=False, server_default=""),
+    Column("refuses_jobs", Boolean, nullable=False, server_default=sa.false()),
 )
 
 executors = Table(

@@ -13,7 +13,7 @@ import structlog
 
 from cutscene.errors import StorageError
 
-__all__ = ["log_to_file", "log_to_stderr", "log_unless_configured"]
+__all__ = ["log_to_file", "log_to_stderr", "log_unless_configured", "redact"]
 
 
 def log_to_file(path: Path) -> TextIO:
@@ -39,11 +39,16 @@ def log_to_stderr() -> None:
 _SECRETS: Final = re.compile(r"(?i)(https?://[^\s'\"?]+)\?[^\s'\"]+|(bearer\s+|key_)[\w.~+/-]+")
 
 
+def redact(text: str) -> str:
+    """Signed links lose their query, keys their value."""
+    return _SECRETS.sub(lambda found: f"{found[1] or found[2]}...", text)
+
+
 def _redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Signed links lose their query, keys their value, wherever they turn up: in traces of others too."""
+    """Wherever secrets turn up: in traces of others too."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = _SECRETS.sub(lambda found: f"{found[1] or found[2]}...", value)
+            event[name] = redact(value)
     return event
 
 

@@ -10,7 +10,16 @@ from sqlalchemy import Connection
 from cutscene.database import clock, insert_new
 from cutscene.tables import tenants as table
 
-__all__ = ["apply_default", "limit", "served", "slot_freed", "starts_waiting", "stops_waiting"]
+__all__ = [
+    "apply_default",
+    "limit",
+    "lock",
+    "served",
+    "slot_freed",
+    "starts_waiting",
+    "stops_waiting",
+    "waits_again",
+]
 
 
 _NEVER: Final = 1e10
@@ -25,6 +34,11 @@ def lock(connection: Connection, tenant: str) -> None:
 def starts_waiting(connection: Connection, tenant: str, default_max_active: int) -> None:
     """One job more waits; the tenant is made known if it is new."""
     insert_new(connection, table, id=tenant, max_active=default_max_active, served_at=clock() - _NEVER)
+    _update(connection, tenant, waiting=table.c.waiting + 1)
+
+
+def waits_again(connection: Connection, tenant: str) -> None:
+    """A job that was let in is back in the queue."""
     _update(connection, tenant, waiting=table.c.waiting + 1)
 
 

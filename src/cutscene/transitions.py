@@ -10,12 +10,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from cutscene import jobs, ledger, segments, tenants
-from cutscene.domain import Credits, JobState, SegmentState
+from cutscene import jobs, ledger, limits, segments, tenants
+from cutscene.domain import Credits, JobState, SegmentState, VideoRequest
 from cutscene.errors import CancelledError, ConflictError, CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Account, Basis
 
-__all__ = ["cancel", "close_segment", "fail", "plan_again", "retry", "submit", "withdraw", "write_off"]
+__all__ = [
+    "begin_post",
+    "cancel",
+    "close_segment",
+    "fail",
+    "plan_again",
+    "put_back",
+    "retry",
+    "submit",
+    "try_again",
+    "withdraw",
+    "write_off",
+]
 
 
 def submit(
@@ -23,6 +35,7 @@ def submit(
 ) -> Row[Any]:
     """Job, hold and place in the queue: all three or nothing. Returns the job's row."""
     if jobs.insert(connection, job):
+        limits.refuse_if_closed(connection, job.provider)
         segment_id = segments.plan(connection, job.id, position=0, attempt=1)
         ledger.hold(connection, segment_id, estimate, account)
         tenants.starts_waiting(connection, job.tenant, max_active)
@@ -31,12 +44,41 @@ def submit(
         return jobs.read(connection, job.id)  # the commit had worked, and its answer was lost
     earlier = jobs.find(connection, job.tenant, job.idempotency_key)
     assert earlier is not None
-    if (earlier.request, earlier.provider) != (job.request.to_json(), job.provider):
+    if (VideoRequest.from_json(earlier.request), earlier.provider) != (job.request, job.provider):
         raise ConflictError(
             f"The idempotency key {job.idempotency_key!r} belongs to another request (job {earlier.id}): "
             "use a new key, or send the same request."
         )
     return earlier
+
+
+def begin_post(connection: Connection, job_id: str, handover: int, segment_id: str, fence: str) -> bool:
+    """Cross the fence, which only the run that a job was handed over to may do."""
+    is_run = jobs.is_run(connection, job_id, handover, lock=True)
+    return is_run and segments.cross_fence(connection, segment_id, fence)
+
+
+def put_back(connection: Connection, job_id: str, handover: int, *, after: float = 0.0) -> bool:
+    """The provider takes nothing now: the job waits for its turn again, and others have its slot.
+
+    False where its run was replaced or somebody has cancelled it.
+    """
+    tenant = jobs.read(connection, job_id).tenant
+    tenants.lock(connection, tenant)
+    if not jobs.put_back(connection, job_id, handover, after=after):
+        return False
+    _free_slot(connection, job_id)
+    tenants.waits_again(connection, tenant)
+    return True
+
+
+def try_again(connection: Connection, job_id: str, handover: int, segment_id: str, *, after: float) -> bool:
+    """A generation failed at no cost, and may well succeed in ``after`` seconds: one more attempt."""
+    if not put_back(connection, job_id, handover, after=after):
+        return False
+    ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
+    plan_again(connection, job_id, after=segment_id)
+    return True
 
 
 def close_segment(

@@ -69,12 +69,14 @@ class Worker:
     async def _start(self) -> None:
         # The engine takes a second to import, which whoever only asks should not pay.
         from cutscene.engine import Engine  # noqa: PLC0415
-        from cutscene.pipeline import Pipeline  # noqa: PLC0415
+        from cutscene.pipeline import Pipeline, Sessions  # noqa: PLC0415
         from cutscene.submission import Submissions  # noqa: PLC0415
 
         async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(
-                fetch.open_session(allow_private=self._settings.allow_private_urls)
+            anywhere = self._settings.allow_private_urls
+            sessions = Sessions(
+                public=await stack.enter_async_context(fetch.open_session(allow_private=anywhere)),
+                private=await stack.enter_async_context(fetch.open_session(allow_private=True)),
             )
             poller = await stack.enter_async_context(Poller(self._database))
             freed = self._awake.set
@@ -84,7 +86,7 @@ class Worker:
                 self._database,
                 self._providers,
                 self._store,
-                session,
+                sessions,
                 poller,
                 submissions,
                 freed,
@@ -92,7 +94,15 @@ class Worker:
             stack.callback(pipeline.close)
             capabilities = await self._providers.capabilities()
             max_active = self._settings.max_concurrent
-            running = Engine(self._database, pipeline, submissions, capabilities, max_active, self._awake)
+            running = Engine(
+                self._database,
+                self._providers,
+                pipeline,
+                submissions,
+                capabilities,
+                max_active,
+                self._awake,
+            )
             await stack.enter_async_context(running)
             self._stack = stack.pop_all()
             self.is_on = True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -57,7 +56,6 @@ async def test_killed_while_it_waits(studio: Studio, vendor: ScriptedProvider, p
     worker = processes.start("worker")
     await is_generating(studio, job)
     worker.kill()
-    worker.wait()
     processes.start("worker")
     await studio.wait("acme", job.id, timeout=40)
     assert len(vendor.calls("post")) == 1
@@ -70,7 +68,6 @@ async def test_killed_during_the_paid_call(
     worker = processes.start("worker")
     await until(lambda: vendor.calls("accepted"))
     worker.kill()
-    worker.wait()
     processes.start("worker", CUTSCENE_SUBMIT_TIMEOUT="4")
     with pytest.raises(SubmissionUnknownError):
         await studio.wait("acme", job.id, timeout=40)
@@ -84,7 +81,6 @@ async def test_killed_again_and_again(studio: Studio, vendor: ScriptedProvider, 
         worker = processes.start("worker", CUTSCENE_SUBMIT_TIMEOUT="1")
         await asyncio.sleep(pause)
         worker.kill()
-        worker.wait()
     processes.start("worker", CUTSCENE_SUBMIT_TIMEOUT="1")
     for job in jobs:
         with suppress(SubmissionUnknownError):  # killed between the call and its answer
@@ -99,8 +95,8 @@ async def test_a_termination_signal_lets_the_paid_call_finish(
     job = await studio.submit("acme", ask("[slow-post:3]"))
     worker = processes.start("worker")
     await until(lambda: vendor.calls("accepted"))
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 130
+    worker.terminate()
+    assert await asyncio.to_thread(worker.wait, 20) == 130
     processes.start("worker")
     await studio.wait("acme", job.id, timeout=40)
     assert len(vendor.calls("post")) == 1
@@ -168,7 +164,6 @@ async def test_killed_in_the_middle_of_a_render(
         if 0.1 < now.progress < 0.9:
             break
     first.kill()
-    first.wait()
     assert (await studio.get("acme", job.id)).state == JobState.RUNNING
 
     finisher = processes.start("worker", "--until-idle")
@@ -190,7 +185,6 @@ async def test_generate_goes_on_after_a_kill_and_says_so(
     await until(lambda: vendor.calls("accepted"))
     await asyncio.sleep(1)
     first.kill()
-    first.wait()
     second = subprocess.run(
         [sys.executable, "-m", "cutscene", "generate", "two", "--duration", "1", "--json"],
         env=processes.environment,

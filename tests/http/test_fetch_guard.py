@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from cutscene.addresses import is_public, public_socket
 from cutscene.fetch import (
     BlockedAddress,
     FetchError,
@@ -21,7 +22,6 @@ from cutscene.fetch import (
     fetch,
     open_session,
 )
-from cutscene.fetch.addresses import is_public, public_socket
 from cutscene.fetch.download import _redirected as redirected
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from cutscene.errors import InputValidationError
     [
         ({"prompt": ""}, "prompt is empty"),
         ({"prompt": "  \n"}, "prompt is empty"),
-        ({"prompt": "x" * 501}, "501 characters, at most 500"),
+        ({"prompt": "x" * 15_001}, "15001 characters, at most 15000"),
         ({"prompt": "a\x00b"}, "not text"),
         ({"prompt": "a\ud800b"}, "not text"),
         ({"prompt": 7}, "prompt is empty"),
@@ -28,6 +28,11 @@ from cutscene.errors import InputValidationError
         ({"seed": 0}, "1 to 2147483647"),
         ({"seed": 2**31}, "1 to 2147483647"),
         ({"seed": 1.5}, "1 to 2147483647"),
+        ({"last_image": "b.png"}, "needs a first one"),
+        ({"image": "a.png", "video": "a.mp4"}, "cannot both be the start"),
+        ({"extend": True}, "nothing to extend"),
+        ({"motion": {"zoom": 11}}, "zoom of 11 is out of range"),
+        ({"motion": {"dance": 1}}, "Unknown camera motion dance: choose from pan, tilt"),
         ({"colour": "red"}, "Unknown in a request: colour"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutscene.errors import InputValidationError
-from cutscene.storage import check_key, clip_key, open_store, picture_key, poster_key, segment_key
+from cutscene.storage import check_key, clip_key, open_store, poster_key, segment_key, source_key
 from cutscene.storage.files import storage_error
 
 SHA = "0123456789abcdef" * 4
@@ -19,7 +19,7 @@ def test_keys_lie_under_tenant_and_run() -> None:
     assert clip_key("acme", "run-1", SHA) == f"acme/run-1/video/{STEM}.mp4"
     assert poster_key("acme", "run-1", SHA, "webp") == f"acme/run-1/video/{STEM}.webp"
     assert poster_key("acme", "run-1", SHA, ".jpg") == f"acme/run-1/video/{STEM}.jpg"
-    assert picture_key("acme", "run-1", SHA, "png") == f"acme/run-1/picture/{STEM}.png"
+    assert source_key("acme", "run-1", SHA, "png") == f"acme/run-1/source/{STEM}.png"
     assert segment_key("acme", "run-1", "0f3e.0.1") == "acme/run-1/segment/0f3e.0.1.mp4"
 
 
@@ -47,7 +47,7 @@ def test_what_names_content_is_a_digest(sha256: str) -> None:
 @pytest.mark.parametrize("suffix", ["", ".", "..", "/x", "a/b", "PNG", "tar.gz", "png\n", "x" * 9])
 def test_suffixes_are_short_words(suffix: str) -> None:
     with pytest.raises(InputValidationError, match="suffix"):
-        picture_key("acme", "run", SHA, suffix)
+        source_key("acme", "run", SHA, suffix)
 
 
 @given(st.text(alphabet=st.sampled_from("aZ9._-/\\\x00\n ~%"), max_size=12) | st.text(max_size=30))

@@ -1,21 +1,66 @@
-"""Commands of ours in real processes, for tests that kill them."""
+"""Commands of ours in real processes, for tests that kill them.
+
+They are forked from a server that has imported what takes seconds, so that a test can
+afford dozens of them.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
+import signal
 import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 from cutscene.settings import Settings
 
 VENDOR = Path(__file__).parent
+PRELOADED = [
+    "pytest",
+    "alembic.command",
+    "cutscene.cli",
+    "cutscene.cli.watching",
+    "cutscene.engine",
+    "cutscene.providers.local",
+    "cutscene.providers.runway",
+    "scripted",
+]
+
+
+class Command:
+    """One running command; much like `subprocess.Popen`."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """With -9, and gone when this returns."""
+        self._process.kill()
+        self.wait(10)
+
+    def terminate(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self, seconds: float = 30) -> int:
+        self._process.join(seconds)
+        assert self._process.exitcode is not None, "it does not end"
+        return self._process.exitcode
 
 
 class Processes:
     """Commands of ours in processes of their own; those left over are killed in the end."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, **environment: str) -> None:
         self._log = log
         self.environment = {
             **os.environ,
@@ -23,23 +68,39 @@ class Processes:
             "CUTSCENE_DATABASE_URL": settings.database_url,
             "CUTSCENE_PROVIDER": settings.provider,
             "PYTHONPATH": str(VENDOR),
+            **environment,
         }
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Command] = []
 
-    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "cutscene", *command],
-                env={**self.environment, **environment},
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
-        self._started.append(process)
-        return process
+    def start(self, *command: str, **environment: str) -> Command:
+        process = _context().Process(
+            target=_run, args=(command, {**self.environment, **environment}, self._log)
+        )
+        process.start()
+        started = Command(process)
+        self._started.append(started)
+        return started
 
     def end(self) -> None:
-        for process in self._started:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
+        for command in self._started:
+            if command.poll() is None:
+                command.kill()
+            command.wait(10)
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.argv = ["cutscene", *command]
+    from cutscene.cli import main  # noqa: PLC0415 -- only in the child
+
+    main()

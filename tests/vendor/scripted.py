@@ -26,6 +26,7 @@ from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError, RateLimitError
 from cutscene.media.encode import Encoder, to_yuv
 from cutscene.providers import (
+    AccountState,
     Capabilities,
     Done,
     Failed,
@@ -54,11 +55,9 @@ class ScriptedProvider:
                     id="script-1",
                     text=True,
                     image=True,
-                    loop=False,
-                    min_duration=1,
-                    max_duration=10,
+                    durations=(1, 10),
+                    any_duration=True,
                     sizes=dict.fromkeys(Aspect, (320, 180)),
-                    fps=24,
                     credits_per_second=Credits.of(PRICE),
                 ),
             ),
@@ -122,6 +121,9 @@ class ScriptedProvider:
         if path.exists():
             self._write_down("cancel", json.loads(path.read_text())["prompt"])
             path.unlink()
+
+    async def account(self) -> AccountState:
+        return AccountState()
 
     def calls(self, kind: str, prompt: str | None = None) -> list[str]:
         """Prompts of the calls of that kind, in order."""

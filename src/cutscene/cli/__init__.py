@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cutscene.cli import demo, generate, jobs, usage, worker
+from cutscene.cli import demo, doctor, emulator, generate, jobs, usage, worker
 
 __all__ = ["app", "main"]
 
@@ -21,6 +21,8 @@ app.command("jobs")(jobs.list_jobs)
 app.add_typer(jobs.job_app, name="job")
 app.command("usage")(usage.usage)
 app.command("worker")(worker.worker)
+app.command("emulator")(emulator.emulator)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

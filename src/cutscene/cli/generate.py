@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
-from cutscene.domain import Aspect, Job, VideoRequest
+from cutscene.domain import Aspect, Job, Motion, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError
 
 __all__ = ["Output", "as_json", "check_writable", "failure_as_json", "finish_up", "generate"]
@@ -17,8 +17,13 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Also write 
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the clip should show, 1 to 500 characters.")],
+    prompt: Annotated[str, typer.Argument(help="What the clip should show, in at most 500 characters.")],
     image: Annotated[str | None, typer.Option(help="A picture to animate: JPEG, PNG or WebP.")] = None,
+    last_image: Annotated[str | None, typer.Option(help="A picture to end with, beside --image.")] = None,
+    video: Annotated[str | None, typer.Option(help="A clip to change: MP4.")] = None,
+    motion: Annotated[
+        str | None, typer.Option(help="Of the camera: pan, tilt, zoom, roll, truck, pedestal; zoom:3,pan:-2.")
+    ] = None,
     aspect: Annotated[str, typer.Option(help="16:9, 9:16 or 1:1.")] = Aspect.LANDSCAPE.value,
     duration: Annotated[float, typer.Option(help="Seconds, 1 to 30.")] = 4.0,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same clip.")] = None,
@@ -27,6 +32,7 @@ def generate(
     tenant: Tenant = "default",
     output: Output = None,
     *,
+    extend: Annotated[bool, typer.Option("--extend", help="Go on where --video ends.")] = False,
     loop: Annotated[bool, typer.Option("--loop", help="The last frame flows into the first.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Only submit; a worker does it.")] = False,
     json: AsJson = False,
@@ -35,22 +41,31 @@ def generate(
     asked = {
         "prompt": prompt,
         "image": image,
+        "last_image": last_image,
+        "video": video,
+        "extend": extend,
         "aspect": aspect,
         "duration": duration,
         "loop": loop,
         "seed": seed,
         "model": model,
     }
-    work = _generate(asked, tenant, provider, output, wait=not no_wait)
+    work = _generate(asked, motion, tenant, provider, output, wait=not no_wait)
     job = run(work, failure=failure_as_json if json else None, tenant=tenant)
     finish_up(job, output, json=json)
 
 
 async def _generate(
-    asked: dict[str, Any], tenant: str, provider: str | None, output: Path | None, *, wait: bool
+    asked: dict[str, Any],
+    motion: str | None,
+    tenant: str,
+    provider: str | None,
+    output: Path | None,
+    *,
+    wait: bool,
 ) -> Job:
     settings = load_settings()
-    request = VideoRequest.from_json(asked)
+    request = VideoRequest(**asked, motion=None if motion is None else Motion.parse(motion))
     if output is not None:
         check_writable(output)
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import aiohttp
 
-from cutscene.fetch.addresses import public_socket
+from cutscene.addresses import public_socket
 from cutscene.fetch.download import Download, FetchLimits
 from cutscene.fetch.failures import BlockedAddress, FetchError, LinkExpired
 from cutscene.fetch.files import Sink, local_file, read_local

@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from cutscene.fetch.addresses import NotPublicError
+from cutscene.addresses import NotPublicError
 from cutscene.fetch.failures import BlockedAddress, FetchError, LinkExpired
 from cutscene.fetch.files import Sink
 

@@ -20,11 +20,21 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from cutscene.errors import InputValidationError
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "Picture", "crop_to", "from_data_uri", "read_picture", "to_data_uri"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Picture",
+    "crop_to",
+    "from_data_uri",
+    "read_picture",
+    "shrink_to",
+    "to_data_uri",
+    "widen_to",
+]
 
 MAX_BYTES: Final = 32 * 2**20
 MAX_PIXELS: Final = 50_000_000
@@ -106,6 +116,57 @@ def crop_to(data: bytes, width: int, height: int) -> Picture:
     if crop_width > _SPARE * width:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     return _encode(image)
+
+
+def widen_to(data: bytes, width: int, height: int) -> Picture:
+    """Set a picture in the middle of one of the ratio ``width:height``, its surroundings blurred.
+
+    Its height stays what it was. Whoever cuts the middle out again has the picture as it was.
+    Raises `InputValidationError`.
+    """
+    with _refusing("The file"):
+        image = _in_rgb(ImageOps.exif_transpose(_open(data, "The file")))
+        wide = ImageOps.fit(image, (round(image.height * width / height), image.height))
+        wide = wide.filter(ImageFilter.GaussianBlur(image.height / 24))
+        wide.paste(image, ((wide.width - image.width) // 2, 0))
+    return _encode(wide)
+
+
+def shrink_to(data: bytes, max_chars: int) -> Picture:
+    """Recompress a picture, and then scale it down, until its data URI is no longer than that.
+
+    What is short enough stays as it is. Raises `InputValidationError`.
+    """
+    with _refusing("The file"):
+        image = _open(data, "The file")
+        if _uri_chars(len(data)) <= max_chars:
+            media_type = Image.MIME[image.format or "JPEG"]
+            return Picture(data=data, media_type=media_type, width=image.width, height=image.height)
+        image = _in_rgb(ImageOps.exif_transpose(image))
+        qualities = iter(_QUALITIES)
+        encoded = _jpeg(image, next(qualities))
+        while _uri_chars(len(encoded)) > max_chars:
+            quality = next(qualities, _QUALITIES[-1])
+            if quality == _QUALITIES[-1]:
+                image = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS)
+            encoded = _jpeg(image, quality)
+    return Picture(data=encoded, media_type="image/jpeg", width=image.width, height=image.height)
+
+
+_QUALITIES: Final = (95, 90, 85)
+"""Finer than a model sees; below, fewer pixels look better than coarser ones."""
+
+
+def _uri_chars(size: int) -> int:
+    """Length of a data URI of so many bytes, its head included."""
+    return (size + 2) // 3 * 4 + 32
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = BytesIO()
+    image.info.clear()
+    image.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
 
 
 def _read_file(source: str) -> bytes:

@@ -8,6 +8,7 @@ provider alike. Outcomes are types, to be matched exhaustively.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ from typing import Any, Final, Protocol, Self, runtime_checkable
 
 import structlog
 
-from cutscene.domain import Aspect, Credits, VideoRequest
+from cutscene.domain import FPS, Aspect, Credits, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, ProviderError
 from cutscene.settings import Settings
 
 __all__ = [
+    "AccountState",
     "Capabilities",
     "Done",
     "Failed",
@@ -44,19 +46,42 @@ class Model:
     """What one model takes and makes, as data."""
 
     id: str
-    text: bool
+    text: bool = False
     """Makes video from words alone."""
-    image: bool
+    image: bool = False
     """Animates a picture."""
-    loop: bool
+    last_image: bool = False
+    """Takes a second picture to end with."""
+    video: bool = False
+    """Changes a clip."""
+    extends: bool = False
+    """Goes on where a clip ends."""
+    motion: bool = False
+    """Obeys a camera motion."""
+    loop: bool = False
     """Makes footage whose last frame flows into its first."""
-    min_duration: float
-    max_duration: float
-    """Seconds."""
+    durations: tuple[float, ...]
+    """Seconds, rising. Shorter clips are cut from the next longer one."""
+    any_duration: bool = False
+    """Also everything between the first and the last of ``durations``."""
     sizes: Mapping[Aspect, tuple[int, int]]
-    """Native width and height, pixels."""
-    fps: int
+    """Width and height that are generated for each aspect, pixels; what differs is cut from the centre."""
+    image_sizes: Mapping[Aspect, tuple[int, int]] | None = None
+    """The same for animated pictures, where those differ."""
+    fps: int = FPS
     credits_per_second: Credits
+    max_prompt_chars: int = 500
+
+    def size(self, request: VideoRequest) -> tuple[int, int]:
+        """What is generated for a request, pixels."""
+        sizes = self.image_sizes if request.image is not None and self.image_sizes else self.sizes
+        return sizes[request.aspect]
+
+    def length(self, seconds: float) -> float:
+        """The shortest that can be asked for and covers so many seconds."""
+        if self.any_duration and seconds >= self.durations[0]:
+            return seconds
+        return next(length for length in self.durations if length >= seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +89,35 @@ class Capabilities:
     """A provider's models and its pace."""
 
     models: tuple[Model, ...]
-    """The first one that fits a request is its default."""
+    """The first one that takes what a request starts from is its default."""
     usd_per_credit: str
     """A decimal number."""
     concurrency: int
-    """Generations that the provider works on at once for this account."""
+    """Generations that the provider works on at once, unless the account says otherwise."""
     poll_interval: float
     """Seconds between two looks at one task."""
     timeout: float
-    """Seconds from the submission until a task counts as lost."""
+    """Seconds from the submission until a task is given up."""
+    longest_life: float | None = None
+    """Seconds after which no task can be at work any more, whatever became of it; None: ``timeout``."""
     file_root: Path | None = None
     """Folder that its ``file://`` links lie in; None: it serves none."""
+    private_links: bool = False
+    """Its own address is not public, so that its links need not be."""
+    address: str = "this machine"
+    """Where it is asked, for people."""
+    warnings: tuple[str, ...] = ()
+    """What in its settings is likely to be a mistake, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """What the provider says of our account; None where it does not say."""
+
+    credits: Credits | None = None
+    """What is left."""
+    concurrency: int | None = None
+    """Generations that it works on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +135,8 @@ class Pending:
     progress: float | None = None
     """0-1, or None where the provider does not say."""
     queued: bool = False
+    note: str | None = None
+    """What the provider said, where it is none of the words it is known to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +156,8 @@ class Failed:
     error: CutsceneError
     credits: Credits | None = None
     """What remains charged, or None where the provider does not say."""
+    retry_after: float | None = None
+    """Seconds after which the same request may well succeed; None: it would fail again."""
 
 
 TaskState = Pending | Done | Failed
@@ -119,11 +166,17 @@ TaskState = Pending | Done | Failed
 class NotSubmitted(Exception):  # noqa: N818 -- an outcome of `submit` rather than a fault
     """Known not to have been accepted: nothing was or will be charged."""
 
-    def __init__(self, error: CutsceneError, *, retry_after: float | None = None) -> None:
-        """With ``retry_after`` (seconds) the same request may be sent again then; without, never."""
+    def __init__(
+        self, error: CutsceneError, *, retry_after: float | None = None, closed_for: float = 0.0
+    ) -> None:
+        """With ``retry_after`` (seconds) the same request may be sent again then; without, never.
+
+        ``closed_for``: seconds in which the whole account is refused whatever it asks.
+        """
         super().__init__(str(error))
         self.error = error
         self.retry_after = retry_after
+        self.closed_for = closed_for
 
 
 class SubmissionUnknown(Exception):  # noqa: N818 -- an outcome of `submit` rather than a fault
@@ -134,8 +187,8 @@ class SubmissionUnknown(Exception):  # noqa: N818 -- an outcome of `submit` rath
 class Provider(Protocol):
     """Translates. Never waits, retries, downloads, stores, or touches money.
 
-    Where a request holds an image, a provider is given it as a data URI, already
-    bounded, upright, and cropped to the aspect.
+    Where a request holds pictures or a clip, a provider is given them as data URIs,
+    already bounded, upright, and cropped to the aspect.
     """
 
     @property
@@ -163,38 +216,62 @@ class Provider(Protocol):
         """Tell the provider to stop. Doing so twice, or too late, is no error."""
         ...
 
+    async def account(self) -> AccountState:
+        """Ask how the account stands, at no cost. Raises `ProviderAuthError` or `ProviderError`."""
+        ...
+
 
 OpenProvider = Callable[[Settings], AbstractAsyncContextManager[Provider]]
 """What an entry point names: opens the provider, and closes what it held."""
 
 
 def choose_model(capabilities: Capabilities, request: VideoRequest, provider: str) -> Model:
-    """The model asked for, or the first that fits; raises `InputValidationError`."""
+    """The model asked for, or the first for what the request starts from; raises `InputValidationError`.
+
+    Never one further down because of a length or a size: it may cost ten times as much.
+    """
     candidates = [m for m in capabilities.models if request.model in (None, m.id)]
     if not candidates:
         known = ", ".join(model.id for model in capabilities.models)
         raise InputValidationError(
             f"Provider {provider!r} has no model {request.model!r}: choose one of {known}."
         )
-    reasons = [_misfit(model, request) for model in candidates]
-    for model, reason in zip(candidates, reasons, strict=True):
-        if reason is None:
-            return model
-    raise InputValidationError(str(reasons[0]))
+    model = next((m for m in candidates if _unfit_source(m, request) is None), candidates[0])
+    if reason := _misfit(model, request):
+        raise InputValidationError(reason)
+    return model
 
 
 def _misfit(model: Model, request: VideoRequest) -> str | None:
-    if request.image is None and not model.text:
-        return f"Model {model.id!r} animates a picture: give one."
-    if request.image is not None and not model.image:
-        return f"Model {model.id!r} takes no picture: leave it out."
+    if reason := _unfit_source(model, request):
+        return reason
+    if request.motion is not None and not model.motion:
+        return f"Model {model.id!r} takes no camera motion: leave it out."
     if request.aspect not in model.sizes:
         return f"Model {model.id!r} makes no {request.aspect} clips: choose one of {', '.join(model.sizes)}."
-    if not model.min_duration <= request.duration <= model.max_duration:
+    if request.duration > model.durations[-1]:
+        return f"Model {model.id!r} makes at most {model.durations[-1]:g} seconds, not {request.duration:g}."
+    if len(request.prompt) > model.max_prompt_chars:
         return (
-            f"Model {model.id!r} makes {model.min_duration:g} to {model.max_duration:g} seconds, "
-            f"not {request.duration:g}."
+            f"The prompt has {len(request.prompt)} characters, "
+            f"at most {model.max_prompt_chars} are allowed: shorten it."
         )
+    return None
+
+
+def _unfit_source(model: Model, request: VideoRequest) -> str | None:
+    if request.extend and not model.extends:
+        return f"Model {model.id!r} does not go on with a clip: choose one that does."
+    if request.video is not None:
+        return None if model.video else f"Model {model.id!r} takes no clip: leave it out."
+    if request.image is None:
+        return (
+            None if model.text else f"Model {model.id!r} needs a picture or a clip to start from: give one."
+        )
+    if not model.image:
+        return f"Model {model.id!r} takes no picture: leave it out."
+    if request.last_image is not None and not model.last_image:
+        return f"Model {model.id!r} takes no last picture: leave it out."
     return None
 
 
@@ -208,6 +285,8 @@ class Providers:
         self._settings = settings
         points = entry_points(group=ENTRY_POINTS) if installed is None else installed
         self._points = {point.name: point for point in points}
+        self.names = tuple(sorted(self._points))
+        """Of all that are installed, usable or not."""
         self._open: dict[str, Provider] = {}
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -232,11 +311,12 @@ class Providers:
     async def capabilities(self) -> dict[str, Capabilities]:
         """Of each provider that can be opened here."""
         found = {}
-        for name in sorted(self._points):
+        for name in self.names:
             try:
                 provider = await self.get("video", name)
             except CutsceneError as error:
-                structlog.get_logger().info("provider_left_out", provider=name, reason=str(error))
+                level = logging.WARNING if name == self._settings.provider else logging.DEBUG
+                structlog.get_logger().log(level, "provider_left_out", provider=name, reason=str(error))
             else:
                 found[name] = provider.capabilities()
         return found
@@ -244,7 +324,7 @@ class Providers:
     async def _enter(self, name: str) -> Provider:
         point = self._points.get(name)
         if point is None:
-            known = ", ".join(sorted(self._points))
+            known = ", ".join(self.names)
             raise InputValidationError(f"Unknown provider {name!r}: installed are {known}.")
         try:
             open_provider: OpenProvider = point.load()

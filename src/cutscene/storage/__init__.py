@@ -26,12 +26,12 @@ __all__ = [
     "clip_key",
     "copy_to",
     "open_store",
-    "picture_key",
     "poster_key",
     "put_bytes",
     "put_file",
     "read_bytes",
     "segment_key",
+    "source_key",
 ]
 
 MAX_KEY: Final = 512
@@ -177,9 +177,9 @@ def poster_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
     return _named_by_content(tenant, run, "video", sha256, suffix)
 
 
-def picture_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
-    """Of a reference picture, named by its content; ``suffix`` as ``png``."""
-    return _named_by_content(tenant, run, "picture", sha256, suffix)
+def source_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
+    """Of a picture or clip that somebody gave us, named by its content; ``suffix`` as ``png``."""
+    return _named_by_content(tenant, run, "source", sha256, suffix)
 
 
 def segment_key(tenant: str, run: str, segment_id: str) -> str:

@@ -23,10 +23,11 @@ from typing import Any, Final
 
 import structlog
 
-from cutscene.domain import FPS, MAX_DURATION, MAX_SEED, MIN_DURATION, Aspect, Credits, VideoRequest
+from cutscene.domain import MAX_DURATION, MAX_SEED, MIN_DURATION, Aspect, Credits, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, ProviderError, StorageError
 from cutscene.media import picture
 from cutscene.providers import (
+    AccountState,
     Capabilities,
     Done,
     Failed,
@@ -55,10 +56,9 @@ _MODEL: Final = Model(
     text=True,
     image=True,
     loop=True,
-    min_duration=MIN_DURATION,
-    max_duration=MAX_DURATION,
+    durations=(MIN_DURATION, MAX_DURATION),
+    any_duration=True,
     sizes={aspect: aspect.size for aspect in Aspect},
-    fps=FPS,
     credits_per_second=Credits(),
 )
 
@@ -134,6 +134,9 @@ class LocalProvider:
             (folder / "failure.txt").write_text("The task was cancelled.")
         if rendering := self._renderings.get(task_id):
             rendering.stop.set()
+
+    async def account(self) -> AccountState:
+        return AccountState()
 
     async def close(self) -> None:
         """Stop every rendering; it starts over when its task is polled again."""

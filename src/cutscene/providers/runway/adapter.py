@@ -1,0 +1,229 @@
+"""Runway behind the provider contract, over either of its protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from cutscene.addresses import is_public
+from cutscene.domain import Aspect, Credits, VideoRequest
+from cutscene.errors import CutsceneError, InputValidationError, ProviderAuthError, ProviderError
+from cutscene.media import picture
+from cutscene.providers import (
+    AccountState,
+    Capabilities,
+    Failed,
+    NotSubmitted,
+    SubmissionUnknown,
+    Submitted,
+    TaskState,
+    choose_model,
+)
+from cutscene.providers.runway import models
+from cutscene.providers.runway.camera import camera_words
+from cutscene.providers.runway.connection import Connection, open_connection
+from cutscene.providers.runway.flavors import Flavor
+from cutscene.providers.runway.flavors.generations import GENERATIONS
+from cutscene.providers.runway.flavors.tasks import TASKS
+from cutscene.providers.runway.models import RunwayModel
+from cutscene.providers.runway.refusals import WRONG_HOST, said, wrong_place
+from cutscene.settings import Settings
+
+__all__ = ["LIVE_HOSTS", "RunwayProvider", "open_provider"]
+
+LIVE_HOSTS: Final = frozenset({"api.dev.runwayml.com", "api.dev-stage.runwayml.com"})
+"""Runway's own, which speak ``tasks``."""
+_MAX_DATA_URI: Final = 5_000_000
+"""Characters; the documented 5 MB, read as the smaller of its two meanings."""
+_CONCURRENCY: Final = 5
+"""Where neither settings nor account say."""
+_LONGEST_LIFE: Final = 3600.0
+"""Seconds; generations take minutes, and wait in Runway's queue at most until somebody gives up on them."""
+
+
+class RunwayProvider:
+    """Translates. Made by `open_provider`."""
+
+    id = "runway"
+
+    def __init__(
+        self, settings: Settings, flavor: Flavor, connection: Connection, *, private_links: bool = False
+    ) -> None:
+        self._settings = settings
+        self._flavor = flavor
+        self._connection = connection
+        self._is_live = connection.host in LIVE_HOSTS
+        timeout = settings.runway_timeout_ms / 1000
+        self._capabilities = Capabilities(
+            models=_models(flavor, settings, is_live=self._is_live),
+            usd_per_credit="0.01",
+            concurrency=settings.runway_account_concurrency or _CONCURRENCY,
+            poll_interval=settings.runway_poll_interval_ms / 1000,
+            timeout=timeout,
+            longest_life=max(timeout, _LONGEST_LIFE),
+            private_links=private_links,
+            address=f"{connection.host} ({flavor.id})",
+            warnings=tuple(_warnings(settings, flavor, connection.host, is_private=private_links)),
+        )
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def check(self, request: VideoRequest) -> RunwayModel:
+        self._refuse_retired(request.model)
+        wanted = request.model or self._default_model(request)
+        model = choose_model(self._capabilities, replace(request, model=wanted), self.id)
+        assert isinstance(model, RunwayModel)
+        _check_prompt(_prompt(request), model)
+        return model
+
+    def estimate(self, request: VideoRequest) -> Credits:
+        model = self.check(request)
+        seconds = model.length(request.duration)
+        given = request.duration if request.video is not None else 0.0
+        milli = model.credits_per_second.milli * seconds + model.video_credits_per_second.milli * given
+        return max(model.min_credits, Credits(-int(-milli // 1)))
+
+    async def submit(self, request: VideoRequest) -> Submitted:
+        try:
+            model = self.check(request)
+            fitted = await asyncio.to_thread(_fit_pictures, request, model)
+        except CutsceneError as error:
+            raise NotSubmitted(error) from error
+        if fitted.video is not None and len(fitted.video) > _MAX_DATA_URI:
+            clip = picture.from_data_uri(fitted.video)
+            uploaded = await self._connection.upload(clip, "clip.mp4", "video/mp4")
+            fitted = replace(fitted, video=uploaded)
+        answer = await self._connection.submit(self._flavor.create(model, fitted, _prompt(request)))
+        submitted = self._flavor.read_created(answer.body)
+        if submitted is None:
+            raise SubmissionUnknown(f"{self._connection.host} accepted, and named no task")
+        return submitted
+
+    async def poll(self, task_id: str) -> TaskState:
+        answer = await self._connection.ask(self._flavor.look(task_id))
+        if answer.status == 404 and said(answer.body):
+            return Failed(ProviderError("Runway has no such task any more."))
+        state = None
+        if answer.status == 200:
+            state = self._flavor.read_state(answer.body, self._capabilities.poll_interval)
+        if state is None:
+            raise ProviderError(f"{self._connection.host} answered a look with {answer.status}.")
+        return state
+
+    async def cancel(self, task_id: str) -> None:
+        answer = await self._connection.ask(self._flavor.cancel(task_id))
+        if answer.status >= 400 and answer.status not in (404, 405):
+            raise ProviderError(f"{self._connection.host} answered a cancellation with {answer.status}.")
+
+    async def account(self) -> AccountState:
+        answer = await self._connection.ask(self._flavor.account)
+        if answer.status in (404, 405) and not said(answer.body):
+            raise wrong_place(self._connection.host)
+        if answer.status not in (200, 404, 405):
+            raise ProviderError(f"{self._connection.host} answered with {answer.status}.")
+        state = self._flavor.read_account(answer.body)
+        return replace(state, concurrency=self._settings.runway_account_concurrency or state.concurrency)
+
+    def _default_model(self, request: VideoRequest) -> str | None:
+        """None: the first for what the request starts from."""
+        if request.video is not None or request.last_image is not None:
+            return None
+        settings = self._settings
+        chosen = settings.runway_text_model if request.image is None else settings.runway_image_model
+        return chosen or None
+
+    def _refuse_retired(self, model: str | None) -> None:
+        offered = {known.id for known in self._capabilities.models}
+        if self._flavor is TASKS and model in models.RETIRED and model not in offered:
+            raise InputValidationError(f"Runway has retired {model!r}: {models.RETIRED[model]}.")
+
+
+def _warnings(settings: Settings, flavor: Flavor, host: str, *, is_private: bool) -> Iterator[str]:
+    if host == WRONG_HOST:
+        yield str(wrong_place(host))
+    if host in LIVE_HOSTS and flavor is not TASKS:
+        yield f"{host} speaks tasks: set RUNWAY_API_FLAVOR=auto or tasks."
+    if settings.runway_api_base_url.startswith("http:") and not is_private:
+        yield f"The key goes to {host} unencrypted: use https in RUNWAY_API_BASE_URL."
+
+
+def _models(flavor: Flavor, settings: Settings, *, is_live: bool) -> tuple[RunwayModel, ...]:
+    """Those that can be asked for here, each bounded by the setting for prompts."""
+    known: tuple[RunwayModel, ...] = models.TASKS if flavor is TASKS else models.GENERATIONS
+    if flavor is TASKS and not is_live:
+        known += models.RETIRED_TASKS
+    bound = settings.runway_max_prompt_chars
+    return tuple(replace(model, max_prompt_chars=min(bound, model.max_prompt_chars)) for model in known)
+
+
+def _prompt(request: VideoRequest) -> str:
+    """As it is sent: the camera's words come after the caller's."""
+    return " ".join(part for part in (request.prompt, camera_words(request.motion)) if part)
+
+
+def _check_prompt(prompt: str, model: RunwayModel) -> None:
+    units = len(prompt.encode("utf-16-le")) // 2
+    if units > model.max_prompt_units or len(prompt) > model.max_prompt_chars:
+        raise InputValidationError(
+            f"With its camera motion the prompt has {len(prompt)} characters ({units} as Runway counts), "
+            f"at most {min(model.max_prompt_chars, model.max_prompt_units)} are allowed: shorten it."
+        )
+
+
+def _fit_pictures(request: VideoRequest, model: RunwayModel) -> VideoRequest:
+    """Pictures in the ratio that is generated, and never too large. Blocking."""
+    width, height = model.size(request)
+    is_cut = request.aspect == Aspect.SQUARE and width != height
+
+    def fit(uri: str | None) -> str | None:
+        if uri is None:
+            return None
+        data = picture.from_data_uri(uri)
+        if is_cut:  # what surrounds the square is cut off again
+            data = picture.widen_to(data, width, height).data
+        elif len(uri) <= _MAX_DATA_URI:
+            return uri
+        return picture.shrink_to(data, _MAX_DATA_URI).data_uri
+
+    return replace(request, image=fit(request.image), last_image=fit(request.last_image))
+
+
+@asynccontextmanager
+async def open_provider(settings: Settings) -> AsyncIterator[RunwayProvider]:
+    """The entry point ``runway``; raises `ProviderAuthError` where no key is set."""
+    if settings.runway_api_key is None:
+        raise ProviderAuthError("Runway needs a key: set RUNWAY_API_KEY.")
+    base_url = settings.runway_api_base_url
+    flavor = _flavor(settings)
+    headers = {"Authorization": f"Bearer {settings.runway_api_key.get_secret_value()}", **flavor.headers}
+    async with open_connection(base_url, headers) as connection:
+        private = await _is_private(connection.host)
+        yield RunwayProvider(settings, flavor, connection, private_links=private)
+
+
+def _flavor(settings: Settings) -> Flavor:
+    match settings.runway_api_flavor:
+        case "tasks":
+            return TASKS
+        case "generations":
+            return GENERATIONS
+        case "auto":
+            host = urlsplit(settings.runway_api_base_url).hostname
+            return TASKS if host in LIVE_HOSTS else GENERATIONS
+
+
+async def _is_private(host: str) -> bool:
+    """Whether the host's addresses are not public; a name that is not known is not private."""
+    if host in LIVE_HOSTS:
+        return False
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return not all(is_public(str(address[0])) for *_, address in found)

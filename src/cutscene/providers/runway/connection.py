@@ -1,0 +1,160 @@
+"""Calls over HTTP, and what is known when one fails: the difference is money."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from cutscene.errors import ProviderAuthError, ProviderError
+from cutscene.providers import SubmissionUnknown
+from cutscene.providers.runway import refusals
+
+__all__ = ["Answer", "Call", "Connection", "open_connection"]
+
+_LONGEST_ANSWER: Final = 4 * 2**20
+"""Bytes."""
+_CONNECT: Final = 10.0
+_LOOK: Final = 30.0
+"""Seconds for a call that may be repeated; how long a submission may take is its caller's to say."""
+_UPLOADING: Final = aiohttp.ClientTimeout(total=300.0, sock_connect=_CONNECT)
+_CONNECTIONS: Final = 8
+"""For looks, of all jobs together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the vendor."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Its answer; ``body`` is decoded JSON, or None where it is none."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Connection:
+    """Knows the address and the key. Made by `open_connection`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        submitting: aiohttp.ClientSession,
+        looking: aiohttp.ClientSession,
+    ) -> None:
+        self._base_url = base_url
+        self._headers = headers
+        self._submitting = submitting
+        self._looking = looking
+        self.host = URL(base_url).host or base_url
+
+    async def submit(self, call: Call) -> Answer:
+        """The paid call, made once; raises `NotSubmitted` or `SubmissionUnknown`."""
+        try:
+            answer = await self._send(self._submitting, call, aiohttp.ClientTimeout(sock_connect=_CONNECT))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            unknown_name = isinstance(error, aiohttp.ClientConnectorDNSError)
+            raise refusals.unreachable(self.host, _reason(error), unknown_name=unknown_name) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise SubmissionUnknown(f"{self.host}: {_reason(error)}") from error
+        if 200 <= answer.status < 300:
+            return answer
+        if refusals.is_conclusive(answer.status):
+            raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
+        raise SubmissionUnknown(f"{self.host} answered with {answer.status}")
+
+    async def ask(self, call: Call) -> Answer:
+        """A call that costs nothing and may be repeated; raises `ProviderError`."""
+        bounds = aiohttp.ClientTimeout(total=_LOOK, sock_connect=_CONNECT)
+        try:
+            answer = await self._send(self._looking, call, bounds)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ProviderError(f"{self.host} cannot be asked ({_reason(error)}).") from error
+        if answer.status == 401:
+            raise ProviderAuthError("Runway refuses the key: check RUNWAY_API_KEY.")
+        return answer
+
+    async def upload(self, data: bytes, filename: str, media_type: str) -> str:
+        """Hand over a file too large for a request; returns its name there. Raises `NotSubmitted`.
+
+        Nothing has been asked for yet, so whatever fails may be tried again.
+        """
+        call = Call("POST", "/v1/uploads", {"filename": filename, "type": "ephemeral"})
+        try:
+            answer = await self._send(self._looking, call, _UPLOADING)
+            if refusals.is_conclusive(answer.status):
+                raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
+            form = aiohttp.FormData({str(name): str(value) for name, value in answer.body["fields"].items()})
+            form.add_field("file", data, filename=filename, content_type=media_type)
+            link = URL(answer.body["uploadUrl"], encoded=True)
+            async with self._looking.post(link, data=form, timeout=_UPLOADING, raise_for_status=True):
+                return str(answer.body["runwayUri"])
+        except (aiohttp.ClientError, OSError) as error:
+            raise refusals.unreachable(self.host, _reason(error)) from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise refusals.unreachable(self.host, f"its answer to an upload was {answer.status}") from error
+
+    async def _send(
+        self, session: aiohttp.ClientSession, call: Call, bounds: aiohttp.ClientTimeout
+    ) -> Answer:
+        async with session.request(
+            call.method,
+            URL(self._base_url + call.path, encoded=True),
+            json=call.body,
+            headers=self._headers,
+            allow_redirects=False,
+            timeout=bounds,
+        ) as response:
+            return Answer(response.status, response.headers, await _read_json(response))
+
+
+async def _read_json(response: aiohttp.ClientResponse) -> Any:
+    text = bytearray()
+    async for chunk in response.content.iter_any():
+        text += chunk
+        if len(text) > _LONGEST_ANSWER:
+            return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """Never the error's own text, which may hold an address with its password."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "no such host"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.os_error.strerror or "no connection"
+    return type(error).__name__
+
+
+@asynccontextmanager
+async def open_connection(base_url: str, headers: Mapping[str, str]) -> AsyncIterator[Connection]:
+    """Two pools: looks share a few connections that stay open, each submission makes a fresh one.
+
+    On a kept connection that the server has just closed, a submission's answer would count as lost.
+    """
+    fresh = aiohttp.TCPConnector(force_close=True, limit=0)
+    kept = aiohttp.TCPConnector(limit=_CONNECTIONS)
+    options: dict[str, Any] = {"trust_env": False, "cookie_jar": aiohttp.DummyCookieJar()}
+    async with (
+        aiohttp.ClientSession(connector=fresh, **options) as submitting,
+        aiohttp.ClientSession(connector=kept, **options) as looking,
+    ):
+        yield Connection(base_url, headers, submitting, looking)

@@ -1,0 +1,53 @@
+"""Single values of the vendor's answers, none of which is trusted to be there or to be of its type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote
+
+from cutscene.domain import Credits
+
+__all__ = ["as_credits", "as_progress", "as_task_id", "items", "mapping", "task_path", "text"]
+
+_LONGEST: Final = 200
+"""Characters of a task's id."""
+
+
+def as_task_id(answer: Any) -> str | None:
+    """The id in an answer to a creation; None where there is none that could be asked for."""
+    value = answer.get("id") if isinstance(answer, Mapping) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    usable = isinstance(value, str) and 0 < len(value) <= _LONGEST and value.isascii() and value.isprintable()
+    return str(value) if usable else None
+
+
+def as_credits(value: Any) -> Credits | None:
+    """Credits to a thousandth, rounded up; None for what is no amount."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+        return None
+    return Credits(-int(-Decimal(str(value)) * 1000 // 1))
+
+
+def as_progress(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 -- not a number
+        return None
+    return min(1.0, max(0.0, float(value)))
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def task_path(prefix: str, task_id: str) -> str:
+    return f"{prefix}/{quote(task_id, safe='')}"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
