@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import av
 import numpy as np
 import pytest
 import typer
@@ -49,7 +51,7 @@ class Client:
         """Status and JSON."""
         url = path if path.startswith("http") else self.emulator.url + path
         if body is not None:
-            more["json"] = body
+            more["data"] = io.BytesIO(json.dumps(body).encode())
         async with self.session.request(method, url, **more) as response:
             content = await response.read()
             is_json = response.content_type == "application/json" and content
@@ -170,8 +172,6 @@ async def test_a_picture_is_what_moves(client: Client) -> None:
 
 def redness(path: Path) -> float:
     """How much more red than blue there is in the first frame."""
-    import av  # noqa: PLC0415 -- here alone
-
     with av.open(str(path), "r", format="mp4") as container:
         frame = next(container.decode(container.streams.video[0])).to_ndarray(format="rgb24")
     return float(np.mean(frame[..., 0]) - np.mean(frame[..., 2]))
@@ -215,9 +215,9 @@ async def test_equal_clips_are_rendered_once(open_client: Open, tmp_path: Path) 
     folder = tmp_path / "footage"
     one, two = await open_client(footage=folder), await open_client(footage=folder)
     links = await asyncio.gather(one.link("same [slow:0]"), one.link("same [charge:1]"))
-    links = [*links, await two.link("same")]
-    hashes = {(await client.fetch(link)).sha256 for client, link in zip((one, one, two), links, strict=True)}
-    assert len(hashes) == 1
+    hashes = [(await one.fetch(link)).sha256 for link in links]
+    hashes.append((await two.fetch(await two.link("same"))).sha256)
+    assert len(set(hashes)) == 1
     assert [path.suffix for path in folder.iterdir()] == [".mp4"]
 
 
@@ -233,10 +233,13 @@ async def test_a_folder_of_its_own_is_removed() -> None:
 @pytest.mark.parametrize("path", ["/v1/organization", "/v1/tasks/x", "/v1/generations/x"])
 @pytest.mark.parametrize("key", [None, "", "Bearer", "Bearer key_0", "Basic abc", "Bearer \xe9"])
 async def test_a_key_is_asked_for(client: Client, path: str, key: str | None) -> None:
-    async with aiohttp.ClientSession(headers={"Authorization": key} if key is not None else {}) as session:
-        async with session.get(client.emulator.url + path, headers=VERSION) as response:
-            assert response.status == 401
-            assert (await response.json())["error"]
+    headers = {**VERSION, **({"Authorization": key} if key is not None else {})}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(client.emulator.url + path) as response,
+    ):
+        assert response.status == 401
+        assert (await response.json())["error"]
 
 
 async def test_todays_api_asks_for_its_version(client: Client) -> None:
@@ -271,7 +274,7 @@ async def test_a_body_is_json(client: Client, path: str, data: bytes) -> None:
 
 async def test_a_huge_body_is_refused(client: Client) -> None:
     with contextlib.suppress(aiohttp.ClientConnectionError):  # it may be cut off before all was sent
-        status, _ = await client.call("POST", "/v1/text_to_video", data=b"x" * (64 * 2**20 + 1))
+        status, _ = await client.call("POST", "/v1/text_to_video", data=io.BytesIO(bytes(64 * 2**20 + 1)))
         assert status == 413
     assert client.emulator.state()["refused"][-1]["status"] == 413
 
@@ -346,9 +349,9 @@ async def test_a_generation_takes_plain_base64(client: Client, image: Any, said:
 
 
 async def test_a_busy_model_throttles_in_the_order_of_arrival(open_client: Open) -> None:
-    client = await open_client(concurrency=2, seconds=0.15)
+    client = await open_client(concurrency=2, seconds=0.4)
     tasks = [await client.create(f"[fail] {number}") for number in range(5)]
-    statuses = [(await client.look(task))["status"] for task in tasks]
+    statuses = [task["status"] for task in client.emulator.state()["tasks"]]
     assert set(statuses[:2]) <= {"PENDING", "RUNNING"}
     assert statuses[2:] == ["THROTTLED"] * 3
     other = await client.call(
@@ -398,6 +401,7 @@ async def test_a_day_has_its_cap_per_model(open_client: Open) -> None:
         ("[moderated:output]", "FAILED", "SAFETY.OUTPUT.VIDEO", 24),
         ("[fail]", "FAILED", "INTERNAL.BAD_OUTPUT.CODE01", 0),
         ("[fail:THIRD_PARTY.UNAVAILABLE]", "FAILED", "THIRD_PARTY.UNAVAILABLE", 0),
+        ("[fail:INPUT_PREPROCESSING.SAFETY.TEXT]", "FAILED", "INPUT_PREPROCESSING.SAFETY.TEXT", 24),
         ("[cancelled]", "CANCELLED", None, 0),
         ("[charge:5]", "SUCCEEDED", None, 5),
         ("[fail][charge:5]", "FAILED", "INTERNAL.BAD_OUTPUT.CODE01", 5),
@@ -472,6 +476,7 @@ async def test_a_generation_cannot_be_deleted(client: Client) -> None:
     assert client.record["cancelled"]
     assert not client.record["deleted"]
     assert client.record["charged"] == 0
+    assert (await client.call("DELETE", "/v1/generations/x"))[0] == 405
 
 
 async def test_busy_and_other_refusals(client: Client) -> None:
@@ -482,7 +487,8 @@ async def test_busy_and_other_refusals(client: Client) -> None:
         assert answers[2][0] == 200
         assert [(await ask("[busy]"))[0] for _ in range(4)] == [429] * 4
         assert (await ask("[daily]"))[0] == 429
-        assert [(await ask("[create-error:502x2] [fail]"))[0] for _ in range(3)] == [502, 502, 200]
+        prompt = f"[create-error:502x2] [fail] {ask.__name__}"
+        assert [(await ask(prompt))[0] for _ in range(3)] == [502, 502, 200]
     assert (await client.ask("[no-credits]"))[0] == 400
     assert (await client.generate("[no-credits]"))[0] == 402
     body = {"prompt_text": "[busy]", **GENERATION}
@@ -511,7 +517,7 @@ async def test_dropped_creations(client: Client) -> None:
 
 
 async def test_a_slow_answer_to_what_was_accepted_at_once(client: Client) -> None:
-    asking = asyncio.create_task(client.ask("[slow-accept:0.3] [fail]"))
+    asking = asyncio.create_task(client.ask("[slow-accept:0.6] [fail]"))
     await asyncio.sleep(0.15)
     assert client.emulator.state()["creations"] == 1
     assert not asking.done()
@@ -520,7 +526,7 @@ async def test_a_slow_answer_to_what_was_accepted_at_once(client: Client) -> Non
 
 async def test_time_as_asked(client: Client) -> None:
     await client.ended(await client.create("[slow:0.4] [fail]"))
-    assert 0.39 <= client.record["ended_at"] - client.record["created_at"] < 1.0
+    assert 0.39 <= client.record["ended_at"] - client.record["created_at"] < 5
     await client.ended(await client.create("[throttle:0.3] [fail]"))
     assert client.record["started_at"] - client.record["created_at"] >= 0.29
 
@@ -540,13 +546,14 @@ async def test_a_status_that_nobody_has_heard_of(client: Client) -> None:
 
 
 async def test_looks_that_fail(client: Client) -> None:
+    """The client (aiohttp) asks once more by itself where a GET was cut: two cuts make one error."""
     for create, kind in ((client.ask, "tasks"), (client.generate, "generations")):
-        _, created = await create(f"[poll-drop][poll-busy:1][error:504x2][fail] {kind}")
+        _, created = await create(f"[poll-drop:2][poll-busy:1][error:504x2][fail] {kind}")
         path = f"/v1/{kind}/{created['id']}"
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await client.call("GET", path)
         assert [(await client.call("GET", path))[0] for _ in range(4)] == [429, 504, 504, 200]
-        assert client.record["looks"] == 5
+        assert client.record["looks"] == 6
 
 
 async def test_a_clip_comes_whole_and_in_parts(client: Client) -> None:
@@ -582,10 +589,10 @@ async def test_a_link_needs_no_key_but_its_token(client: Client) -> None:
 
 
 async def test_links_expire(open_client: Open) -> None:
-    client = await open_client(link_life=0.2)
+    client = await open_client(link_life=0.5)
     link = await client.link("short-lived")
     assert (await client.call("GET", link))[0] == 200
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.55)
     assert (await client.call("GET", link))[0] == 403
     link = (await client.look(client.record["id"]))["output"][0]
     assert (await client.call("GET", link))[0] == 200
@@ -598,31 +605,33 @@ async def test_a_first_link_that_has_expired(client: Client) -> None:
     assert (await client.call("GET", link))[0] == 200
 
 
+async def drain(response: aiohttp.ClientResponse, received: bytearray) -> None:
+    async for chunk in response.content.iter_any():
+        received += chunk
+
+
 async def test_a_download_that_breaks_off(client: Client) -> None:
-    link = await client.link("[truncate]")
-    received = b""
+    link, received = await client.link("[truncate]"), bytearray()
     async with client.session.get(link) as response:
         size, etag = response.content_length or 0, response.headers["ETag"]
         with pytest.raises(aiohttp.ClientPayloadError):
-            async for chunk in response.content.iter_any():
-                received += chunk
+            await drain(response, received)
     assert 0 < len(received) <= size // 2
     headers = {"Range": f"bytes={len(received)}-", "If-Range": etag}
     async with client.session.get(link, headers=headers) as response:
         assert response.status == 206
-        received += await response.read()
+        await drain(response, received)
     assert len(received) == size
-    assert (await client.fetch(link)).bytes == size
+    facts = await client.fetch(link)
+    assert (client.folder / "clip.mp4").read_bytes() == received
+    assert facts.bytes == size
 
 
 async def test_a_download_that_stops_halfway(client: Client) -> None:
-    link = await client.link("[stall]")
-    received = b""
+    link, received = await client.link("[stall]"), bytearray()
     async with client.session.get(link) as response:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                async for chunk in response.content.iter_any():
-                    received += chunk
+            await asyncio.wait_for(drain(response, received), 0.2)
         assert 0 < len(received) < (response.content_length or 0)
     await client.fetch(link)
 
@@ -630,7 +639,7 @@ async def test_a_download_that_stops_halfway(client: Client) -> None:
 async def test_a_slow_download(client: Client) -> None:
     link, start = await client.link("[slow-download:0.3]"), time.monotonic()
     await client.fetch(link)
-    assert 0.28 < time.monotonic() - start < 2
+    assert 0.28 < time.monotonic() - start < 10
 
 
 async def test_what_is_no_clip(client: Client) -> None:
@@ -671,10 +680,12 @@ async def first_trouble(client: Client) -> Any:
         status, created = await client.ask(SMALL)
         if status != 200:
             return status
-        status, _ = await client.call("GET", f"/v1/tasks/{created['id']}")
+        path = f"/v1/tasks/{created['id']}"
+        status, body = await client.call("GET", path)
         if status != 200:
             return status
-        body = await client.ended(created["id"])
+        if body["status"] != "SUCCEEDED":  # else its first link would be lost
+            body = await client.ended(created["id"])
         if body["status"] == "FAILED":
             return body["failureCode"]
         return (await client.call("GET", body["output"][0]))[0]
@@ -685,7 +696,7 @@ async def first_trouble(client: Client) -> Any:
 
 
 async def test_an_upload_is_used(client: Client) -> None:
-    uri = await upload(client, base64.b64decode(picture(kind="JPEG", width=640)) + bytes(512))
+    uri = await upload(client, base64.b64decode(picture(kind="JPEG")) + bytes(512))
     status, created = await still(client, uri)
     assert status == 200, created
     uri = await upload(client, b"x" * 512)
@@ -707,9 +718,11 @@ async def upload(client: Client, data: bytes) -> str:
 async def send(placeholder: Any, fields: dict[str, str], data: bytes) -> int:
     form = aiohttp.FormData(fields)
     form.add_field("file", data, filename="a.png")
-    async with aiohttp.ClientSession() as session:
-        async with session.post(placeholder["uploadUrl"], data=form) as response:
-            return response.status
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(placeholder["uploadUrl"], data=form) as response,
+    ):
+        return response.status
 
 
 async def test_an_upload_that_is_not_as_announced_is_refused(client: Client) -> None:
@@ -736,7 +749,8 @@ async def test_a_draft_is_enhanced(client: Client) -> None:
     status, created = await client.call("POST", "/v1/text_to_video", enhance)
     assert status == 200
     assert (await client.ended(created["id"]))["status"] == "SUCCEEDED"
-    assert not (await client.call("POST", "/v1/text_to_video", enhance))[1].get("issues")
+    await client.call("DELETE", f"/v1/tasks/{enhance['draftTaskId']}")
+    assert (await client.call("POST", "/v1/text_to_video", enhance))[0] == 400
 
 
 async def test_the_organization_and_its_use(open_client: Open) -> None:
@@ -772,9 +786,11 @@ async def test_usage_is_asked_for_by_days(client: Client, body: Any, path: list[
 async def test_the_state_is_told_to_anyone(client: Client) -> None:
     await client.ended(await client.create(f"[slow:0.1] {SMALL}"))
     await client.ask("x", seed="x")
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{client.emulator.url}/emulator/state") as response:
-            state = await response.json()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{client.emulator.url}/emulator/state") as response,
+    ):
+        state = await response.json()
     assert state == client.emulator.state()
     [task] = state["tasks"]
     assert task["created_at"] < task["started_at"] < task["ended_at"] <= time.time()
@@ -821,12 +837,13 @@ async def test_creations_are_told(open_client: Open) -> None:
 
 
 async def test_a_rendering_that_breaks_fails_its_task(
-    open_client: Open, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    open_client: Open, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
     client = await open_client(footage=tmp_path / "file" / "footage")
     body = await client.ended(await client.create(SMALL))
     assert (body["status"], body["failureCode"], body["cost"]["credits"]) == ("FAILED", "INTERNAL", 0)
+    assert "could not be rendered" in caplog.text
 
 
 @pytest.fixture
@@ -876,16 +893,9 @@ async def test_the_command_speaks_json_and_ends_on_a_signal() -> None:
     with running("--port", "0", "--json", "--fault", "fail=0.5", "--fault", "busy=0") as process:
         assert process.stdout is not None
         line = await asyncio.to_thread(process.stdout.readline)
-        assert set(line_of(line)) == {"url", "key"}
+        assert json.loads(line).keys() == {"url", "key"}
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 20) == 0
-
-
-def line_of(text: str) -> dict[str, str]:
-    import json  # noqa: PLC0415 -- here alone
-
-    parsed: dict[str, str] = json.loads(text)
-    return parsed
 
 
 @pytest.mark.parametrize("fault", ["slow=0.5", "fail", "fail=often", "fail=2", "fail=", "=1"])

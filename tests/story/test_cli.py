@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from cutscene.media.probe import probe
-from processes import VENDOR
+from processes import VENDOR, run
 
 Result = subprocess.CompletedProcess[str]
 
@@ -29,21 +30,23 @@ class Shell:
         self.home = folder / "home"
 
     def __call__(self, *command: str, **environment: str) -> Result:
+        return run(*command, environment=self._environment(environment), folder=self.folder)
+
+    def anew(self, *command: str) -> Result:
+        """Not forked from what has imported everything, but started as a person does."""
         return subprocess.run(
             [sys.executable, "-m", "cutscene", *command],
-            env={
-                **os.environ,
-                "CUTSCENE_HOME": str(self.home),
-                "PYTHONPATH": str(VENDOR),
-                "COLUMNS": "160",
-                **environment,
-            },
+            env=self._environment({}),
             cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+
+    def _environment(self, changed: Mapping[str, str]) -> dict[str, str]:
+        ours = {"CUTSCENE_HOME": str(self.home), "PYTHONPATH": str(VENDOR), "COLUMNS": "160"}
+        return {**os.environ, **ours, **changed}
 
     def jobs_recorded(self) -> int:
         """Counted behind the command line's back."""
@@ -91,7 +94,7 @@ def bomb(width: int, height: int) -> bytes:
         (["x", "--image", "."], "directory"),
         (["x", "-o", "notes.txt/clip.mp4"], "cannot be written"),
         (["x", "-o", "."], "is a folder: name a file in it"),
-        (["x", "--provider", "nobody"], "Unknown provider 'nobody': installed are local, scripted"),
+        (["x", "--provider", "nobody"], "Unknown provider 'nobody': installed are local, runway, scripted"),
         (["x", "--model", "nothing"], "has no model 'nothing': choose one of scenery-1"),
         (["x", "--tenant", "../etc"], "cannot name a tenant"),
     ],
@@ -218,7 +221,7 @@ def test_the_facts_fit_a_narrow_terminal(shell: Shell) -> None:
 
 
 def test_the_demo(shell: Shell) -> None:
-    result = shell("demo", "--json")
+    result = shell.anew("demo", "--json")
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     assert list(answer) == ["intro", "win", "lose"]

@@ -88,4 +88,5 @@ def runway_environment(settings: Settings) -> dict[str, str]:
         "RUNWAY_API_FLAVOR": settings.runway_api_flavor,
         "RUNWAY_POLL_INTERVAL_MS": str(settings.runway_poll_interval_ms),
         "RUNWAY_TIMEOUT_MS": str(settings.runway_timeout_ms),
+        "RUNWAY_ACCOUNT_CONCURRENCY": str(settings.runway_account_concurrency or ""),
     }

@@ -9,7 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -73,11 +75,7 @@ class Processes:
         self._started: list[Command] = []
 
     def start(self, *command: str, **environment: str) -> Command:
-        process = _context().Process(
-            target=_run, args=(command, {**self.environment, **environment}, self._log)
-        )
-        process.start()
-        started = Command(process)
+        started = _fork(command, {**self.environment, **environment}, Path.cwd(), self._log, self._log)
         self._started.append(started)
         return started
 
@@ -88,18 +86,36 @@ class Processes:
             command.wait(10)
 
 
+def run(
+    *command: str, environment: Mapping[str, str], folder: Path, seconds: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """A command of ours from start to end, with what it printed."""
+    with tempfile.TemporaryDirectory() as printed:
+        out, err = Path(printed) / "out", Path(printed) / "err"
+        code = _fork(command, environment, folder, out, err).wait(seconds)
+        return subprocess.CompletedProcess(command, code, out.read_text(), err.read_text())
+
+
+def _fork(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, out: Path, err: Path
+) -> Command:
+    process = _context().Process(target=_run, args=(command, dict(environment), folder, out, err))
+    process.start()
+    return Command(process)
+
+
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path, out: Path, err: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.chdir(folder)
+    for stream, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     sys.argv = ["cutscene", *command]
     from cutscene.cli import main  # noqa: PLC0415 -- only in the child
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["emulator"]
 
+_UNUSABLE = {errno.EADDRINUSE: "is taken", errno.EACCES: "may not be used by you"}
+"""What is wrong with a port."""
+
 
 def emulator(
     port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65535)] = 8092,
@@ -34,9 +37,9 @@ def emulator(
         bool, typer.Option("--json", help="Print address and key as one line of JSON.")
     ] = False,
 ) -> None:
-    """Speak Runway's API on this machine: real HTTP and real clips, with nothing to pay.
+    r"""Speak Runway's API on this machine: real HTTP and real clips, with nothing to pay.
 
-    Tags in a prompt make things go wrong: [moderated], [fail], [busy:2], [drop-after-accept], [truncate]...
+    Tags in a prompt make things go wrong: \[moderated], \[fail], \[busy:2], \[drop-after-accept]...
     """
     options: dict[str, int | float | str] = {
         "port": port,
@@ -60,9 +63,10 @@ async def _serve(options: dict[str, int | float | str], faults: list[str], *, as
     except asyncio.CancelledError:
         say("Stopped.")
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno not in _UNUSABLE:
             raise
-        raise ConflictError(f"Port {behaviour.port} is taken: choose another with --port.") from None
+        reason = _UNUSABLE[error.errno]
+        raise ConflictError(f"Port {behaviour.port} {reason}: choose another with --port.") from None
 
 
 def _behaviour(options: dict[str, int | float | str], faults: list[str]) -> Behaviour:

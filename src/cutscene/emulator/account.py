@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 
 from cutscene.emulator.refusals import Reason, Refusal
 from cutscene.emulator.task import Order, Status, Task
 
 __all__ = ["Account", "remaining"]
 
-DAY = 24 * 3600.0
+_DAY: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Account:
         self.balance = credits
         self._daily_cap = daily_cap
         self._entries: list[_Entry] = []
-        self._accepted: list[tuple[float, str]] = []
+        self._accepted: defaultdict[str, deque[float]] = defaultdict(deque)
+        """When, by model; what is older than a day is forgotten."""
 
     def accept(self, order: Order) -> None:
         """Charge what it costs at most. Raises `Refusal`."""
@@ -38,7 +41,7 @@ class Account:
             raise Refusal(Reason.DAILY_CAP)
         if self.balance < order.estimated:
             raise Refusal(Reason.NO_CREDITS)
-        self._accepted.append((time.time(), order.model))
+        self._accepted[order.model].append(time.time())
         self._book(order.model, order.estimated)
 
     def settle(self, task: Task, credits: int) -> None:  # noqa: A002 -- what they are called
@@ -48,8 +51,10 @@ class Account:
 
     def accepted_today(self, model: str) -> int:
         """Generations of the last 24 hours."""
-        since = time.time() - DAY
-        return sum(1 for at, accepted in self._accepted if at > since and accepted == model)
+        accepted, since = self._accepted[model], time.time() - _DAY
+        while accepted and accepted[0] <= since:
+            accepted.popleft()
+        return len(accepted)
 
     def used(self, days: Sequence[date]) -> list[dict[str, int]]:
         """Credits by model, net, for each of the days (UTC)."""
@@ -73,5 +78,5 @@ def remaining(task: Task, end: Status, *, failure_code: str | None = None) -> in
     if end is Status.SUCCEEDED:
         return task.order.cost
     if end is Status.FAILED:
-        return task.charged if (failure_code or "").startswith("SAFETY.") else 0
+        return task.charged if "SAFETY" in (failure_code or "").split(".") else 0
     return task.charged if task.deleted and task.status is Status.RUNNING else 0

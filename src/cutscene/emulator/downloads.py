@@ -39,18 +39,20 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         task.downloads += 1
     if task.faults.html:
         return web.Response(text=_PAGE, content_type="text/html")
-    return await _send(request, task, await asyncio.to_thread(_content, task))
+    return await _send(request, task, *await asyncio.to_thread(_content, task))
 
 
-def _content(task: Task) -> bytes:
+def _content(task: Task) -> tuple[bytes, str]:
+    """What there is to download, and its ETag."""
     if task.faults.badfile:
-        return random.Random(task.id).randbytes(_BAD_SIZE)  # noqa: S311 -- the same at each download
-    assert task.clip is not None
-    return task.clip.read_bytes()
+        content = random.Random(task.id).randbytes(_BAD_SIZE)  # noqa: S311 -- the same at each download
+    else:
+        assert task.clip is not None
+        content = task.clip.read_bytes()
+    return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-async def _send(request: web.Request, task: Task, content: bytes) -> web.StreamResponse:
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+async def _send(request: web.Request, task: Task, content: bytes, etag: str) -> web.StreamResponse:
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Content-Type": "video/mp4"}
     whole, span = Span(0, len(content)), None
     if request.method == "GET":

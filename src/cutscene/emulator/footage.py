@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import secrets
 import tempfile
@@ -12,13 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from cutscene.providers.local.renderer import Shot, render
 
 __all__ = ["Footage"]
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = min(2, max(1, (os.cpu_count() or 2) // 2))
 """One clip keeps about two cores busy."""
@@ -62,7 +61,7 @@ class Footage:
             aside = self._folder / f"{secrets.token_hex(8)}-{name}"
             return aside.replace(path) if render(shot, aside, stopped=self._stop.is_set) else None
         except Exception:  # noqa: BLE001 -- whatever broke, the task must end
-            _log.exception("render_failed", clip=name)
+            _log.exception("The clip %s could not be rendered.", name)
             return None
 
 

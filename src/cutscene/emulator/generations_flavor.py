@@ -150,7 +150,8 @@ async def _look(request: web.Request) -> web.Response:
 
 async def _delete(request: web.Request) -> web.Response:
     """Not a thing that this protocol knows; that it was tried is seen."""
-    request.app[VENDOR].find(request.match_info["id"]).cancelled = True
+    if task := request.app[VENDOR].tasks.get(request.match_info["id"]):
+        task.cancelled = True
     raise Refusal(Reason.NO_METHOD)
 
 

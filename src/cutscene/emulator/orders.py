@@ -28,6 +28,8 @@ Body = Mapping[str, Any]
 
 _DEFAULT_SECONDS: Final = {"veo3.1": 8, "veo3.1_fast": 8}
 _USUAL_SECONDS: Final = 5
+_LONGEST_VIDEO: Final = 30
+"""Seconds of an input."""
 _DRAFT_LIFE: Final = 7 * 24 * 3600.0
 
 
@@ -36,10 +38,10 @@ def check_body(endpoint: str, body: Any) -> Findings:
     forms, found = FORMS[endpoint], Findings()
     if not isinstance(body, dict):
         Form().check(body, (), found)
-    elif "model" not in body or not isinstance(body["model"], str) or body["model"] not in forms:
+    elif not isinstance(model := body.get("model"), str) or model not in forms:
         found.issues.append(invalid_model(list(forms), ("model",)))
     else:
-        forms[body["model"]].check({name: body[name] for name in body if name != "model"}, (), found)
+        forms[model].check({name: body[name] for name in body if name != "model"}, (), found)
     return found
 
 
@@ -149,7 +151,6 @@ def _seconds(body: Body, source: Medium | None) -> float:
 
 
 def _unfit_videos(body: Body, media: Sequence[Medium]) -> list[Issue]:
-    longest = 30
     issues = []
     for medium in media:
         if not medium.seconds:
@@ -158,8 +159,8 @@ def _unfit_videos(body: Body, media: Sequence[Medium]) -> list[Issue]:
         least = 2 if aleph else 1
         if medium.seconds < least:
             issues.append(custom(f"Asset duration must be at least {least} seconds.", path))
-        if medium.seconds > longest:
-            issues.append(custom(f"Asset duration must be at most {longest} seconds.", path))
+        if medium.seconds > _LONGEST_VIDEO:
+            issues.append(custom(f"Asset duration must be at most {_LONGEST_VIDEO} seconds.", path))
         if aleph and medium.fps > 30.01:
             issues.append(custom(f"Asset frame rate must be at most 30. Got {medium.fps:g}.", path))
         if aleph and (max(medium.width, medium.height) > 1920 or min(medium.width, medium.height) > 1080):
@@ -171,8 +172,7 @@ def _unfit_videos(body: Body, media: Sequence[Medium]) -> list[Issue]:
 def _enhanced(task_id: str, find_task: Callable[[str], Task | None]) -> Order:
     """A draft once more, in full quality."""
     task = find_task(task_id)
-    fresh = task is not None and time.time() - task.created_at < _DRAFT_LIFE
-    if task is None or not fresh or not task.order.draft or task.status is not Status.SUCCEEDED:
+    if task is None or not _can_be_enhanced(task):
         issue = custom("Could not find a succeeded draft task with this ID.", ("draftTaskId",))
         raise Refusal(Reason.INVALID, issues=[issue])
     order, shot = task.order, task.order.shot
@@ -182,3 +182,8 @@ def _enhanced(task_id: str, find_task: Callable[[str], Task | None]) -> Order:
     return replace(
         order, shot=replace(shot, width=width, height=height), estimated=cost, cost=cost, draft=False
     )
+
+
+def _can_be_enhanced(task: Task) -> bool:
+    is_fresh = time.time() - task.created_at < _DRAFT_LIFE
+    return task.order.draft and task.status is Status.SUCCEEDED and is_fresh and not task.deleted

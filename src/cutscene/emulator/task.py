@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -77,6 +77,11 @@ class Task:
     @property
     def faults(self) -> Faults:
         return self.troubles.faults
+
+    def forget_picture(self) -> None:
+        """What is finished is not drawn again, unless it is a draft."""
+        if not self.order.draft:
+            self.order = replace(self.order, shot=replace(self.order.shot, image=None))
 
     def progress(self, now: float) -> float:
         """0 to 1; not 1 before it is done."""

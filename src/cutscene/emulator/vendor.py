@@ -67,7 +67,7 @@ class Vendor:
 
     @property
     def in_flight(self) -> int:
-        return sum(not task.status.is_final for task in self.tasks.values())
+        return self._works.in_flight
 
     async def create(self, order: Order) -> Task:
         """Returns when it is to be answered. Raises `Refusal` and `CutOff`."""

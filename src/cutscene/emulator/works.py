@@ -26,10 +26,13 @@ class Works:
         self._footage = footage
         self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(concurrency))
         self._entered = 0
+        self.in_flight = 0
+        """Tasks that have not come to their end."""
         self._working: set[asyncio.Task[None]] = set()
 
     def start(self, task: Task) -> None:
         self._entered += 1
+        self.in_flight += 1
         has_place = not task.faults.throttle and self._lanes[task.order.model].take()
         if has_place:
             task.status = Status.PENDING
@@ -85,3 +88,5 @@ class Works:
         task.status = status
         task.failure_code = failure_code
         task.ended_at = time.time()
+        task.forget_picture()
+        self.in_flight -= 1
