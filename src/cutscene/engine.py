@@ -13,20 +13,18 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final, Self
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
-from cutscene import executors, gate, jobs, ledger, limits, tenants, transitions
+from cutscene import accounts, executors, gate, jobs, limits, tenants, transitions
 from cutscene.database import Database
-from cutscene.domain import Credits
-from cutscene.errors import CutsceneError, QuotaExceededError
+from cutscene.errors import CutsceneError
 from cutscene.executors import WorkerLock
 from cutscene.pipeline import Pipeline
-from cutscene.providers import AccountState, Capabilities, Providers
+from cutscene.providers import Capabilities, Providers
 from cutscene.submission import Submissions
 
 __all__ = ["Engine"]
@@ -53,6 +51,8 @@ class Engine:
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
     ASK_EVERY: Final = 60.0
+    FIRST_ASK: Final = 3.0
+    """Seconds that providers have to say how the accounts stand before the first job is let in."""
 
     def __init__(
         self,
@@ -97,6 +97,9 @@ class Engine:
         await self._stop()
 
     async def _start(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.FIRST_ASK):  # so that the gate knows each account's room
+                await self._ask_accounts()
         self.continued = await self._database.read(jobs.waiting_or_running)
         await self._database.write(self._register)
         _quieten_dbos()
@@ -211,30 +214,10 @@ class Engine:
 
     async def _ask_accounts(self) -> None:
         """Learn how much each account may have under way, and whether a pause still has its cause."""
-        pauses = {pause.provider: pause for pause in await self._database.read(limits.pauses)}
         for name in self._concurrency:
-            provider = await self._providers.get("video", name)
-            try:
-                account = await provider.account()
-            except CutsceneError as error:
-                _log.warning("account_unknown", provider=name, reason=str(error))
-                continue
-            if account.concurrency is not None:
+            account = await accounts.look(self._database, await self._providers.get("video", name))
+            if account is not None and account.concurrency is not None:
                 self._concurrency[name] = account.concurrency
-            if name in pauses and pauses[name].refuses_jobs:
-                await self._judge_pause(pauses[name], account)
-
-    async def _judge_pause(self, pause: limits.Pause, account: AccountState) -> None:
-        """A key that works ends one for keys; credits end one for credits, once they suffice for a job."""
-        if pause.code == QuotaExceededError.code:
-            if account.credits is None:
-                return  # it ends by itself, and the next job finds out
-            needed = await self._database.read(ledger.least_held, pause.provider)
-            if account.credits <= Credits() or account.credits < needed:
-                await self._database.write(limits.pause, replace(pause, seconds=2 * self.ASK_EVERY))
-                return
-        await self._database.write(limits.lift, pause)
-        _log.info("pause_lifted", provider=pause.provider, reason=pause.reason)
 
     def _hand_over_again(self, connection: Connection, job_id: str, lost: int) -> None:
         handover = jobs.hand_over_again(connection, job_id, lost)

@@ -30,7 +30,7 @@ class Pause:
 
     @property
     def error(self) -> CutsceneError:
-        return from_code(self.code, self.reason)
+        return from_code(self.code, f"{self.reason} Nothing is sent there for another {self.seconds:.0f} s.")
 
 
 def register(connection: Connection, providers: Collection[str]) -> None:

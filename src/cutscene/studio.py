@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from cutscene import jobs, ledger, limits, sources, storage, transitions
+from cutscene import accounts, jobs, ledger, limits, sources, storage, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
-from cutscene.providers import Providers
+from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
 from cutscene.telemetry import log_unless_configured
 from cutscene.worker import Work, Worker
@@ -84,6 +84,7 @@ class Studio:
             usd_per_credit=chosen.capabilities().usd_per_credit,
         )
         await self._worker.ensure()
+        await self._review_pause(chosen)
         row = await self._database.write(
             transitions.submit, job, chosen.estimate(request), account, self.settings.max_concurrent
         )
@@ -168,6 +169,12 @@ class Studio:
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
+
+    async def _review_pause(self, provider: Provider) -> None:
+        """Whoever has just bought credits or mended the key need not wait for a worker to notice."""
+        pause = await self._database.read(limits.pause_of, provider.id)
+        if pause is not None and pause.refuses_jobs:
+            await accounts.look(self._database, provider)
 
     async def _job(self, row: Row[Any]) -> Job:
         return jobs.to_job(row, await self._database.read(ledger.spent, row.id))
