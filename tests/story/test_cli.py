@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from cutscene.emulator import Behaviour
 from cutscene.media.probe import probe
+from emulated import Emulated
 from processes import VENDOR, run
 
 Result = subprocess.CompletedProcess[str]
@@ -233,3 +236,85 @@ def test_the_demo(shell: Shell) -> None:
         assert Path(job["poster_url"].removeprefix("file://")).exists()
     assert answer["intro"]["is_loopable"]
     assert answer["intro"]["loop_seam"] >= 85
+
+
+def test_the_demo_over_http(shell: Shell) -> None:
+    result = shell("demo", "--provider", "runway", "--json")
+    assert result.returncode == 0, result.stderr
+    for name, job in json.loads(result.stdout).items():
+        facts = probe(shell.folder / "demo" / f"{name}.mp4")
+        assert (facts.width, facts.height, facts.frames) == (1280, 720, 96)
+        assert (job["provider"], job["credits_used"]) == ("runway", 20 if name == "intro" else 48)
+    assert shell.jobs_recorded() == 0  # the emulator has a home of its own
+
+
+@pytest.fixture
+def vendor(footage_folder: Path) -> Iterator[Emulated]:
+    with Emulated(Behaviour(seconds=0.2, credits=100, footage=footage_folder)) as emulated:
+        yield emulated
+
+
+def test_a_holder_of_a_key_asks_the_doctor_and_makes_a_clip(shell: Shell, vendor: Emulated) -> None:
+    runway = {
+        "RUNWAY_API_KEY": vendor.key,
+        "RUNWAY_API_BASE_URL": vendor.url,
+        "RUNWAY_API_FLAVOR": "tasks",
+        "RUNWAY_POLL_INTERVAL_MS": "100",
+    }
+    checked = shell("doctor", "--json", **runway)
+    assert checked.returncode == 0, checked.stdout
+    said = {finding["what"]: finding["says"] for finding in json.loads(checked.stdout)}
+    assert said["runway"] == "At 127.0.0.1 (tasks), the default; 100 credits left; 5 generations at once."
+
+    made = shell("generate", "a harbour", "--duration", "2", "--motion", "zoom:2", "--json", **runway)
+    answer = json.loads(made.stdout)
+    assert (answer["provider"], answer["model"], answer["credits_used"]) == ("runway", "gen4.5", 24)
+    [task] = vendor.tasks()
+    assert task["prompt"] == "a harbour The camera slowly pushes in."
+
+    log = (shell.home / "cutscene.log").read_text()
+    everything = made.stdout + made.stderr + checked.stdout + checked.stderr + log
+    assert vendor.key not in everything
+    assert "_jwt=" not in everything
+
+
+def test_the_doctor_names_what_is_wrong(shell: Shell, vendor: Emulated) -> None:
+    def verdicts(**environment: str) -> dict[str, str]:
+        result = shell("doctor", "--json", **environment)
+        found = json.loads(result.stdout)
+        assert result.returncode == any(finding["verdict"] == "error" for finding in found)
+        return {finding["verdict"]: finding["says"] for finding in found if finding["what"] == "runway"}
+
+    assert verdicts() == {"off": "Runway needs a key: set RUNWAY_API_KEY."}
+    assert "error" in verdicts(CUTSCENE_PROVIDER="runway")
+    refused = verdicts(RUNWAY_API_KEY="key_0", RUNWAY_API_BASE_URL=vendor.url)
+    assert refused == {"error": "Runway refuses the key: check RUNWAY_API_KEY."}
+    wrong = verdicts(RUNWAY_API_KEY="key_0", RUNWAY_API_BASE_URL="https://api.runwayml.com")
+    assert "set RUNWAY_API_BASE_URL to https://api.dev.runwayml.com" in wrong["warning"]
+
+
+def test_the_doctor_shows_a_pause(shell: Shell, vendor: Emulated) -> None:
+    runway = {"RUNWAY_API_KEY": vendor.key, "RUNWAY_API_BASE_URL": vendor.url, "RUNWAY_API_FLAVOR": "tasks"}
+    failed = shell("generate", "a harbour", "--duration", "10", **runway)
+    assert "out of credits: buy some" in one_line_error(failed)
+    found = json.loads(shell("doctor", "--json", **runway).stdout)
+    [pause] = [finding["says"] for finding in found if finding["verdict"] == "warning"]
+    assert pause.startswith("Paused for another ")
+
+
+def test_an_emulator_of_ones_own(shell: Shell) -> None:
+    command = [sys.executable, "-m", "cutscene", "emulator", "--port", "0", "--credits", "50"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=shell.folder
+    ) as emulator:
+        try:
+            assert emulator.stdout is not None
+            printed = dict(emulator.stdout.readline().strip().split("=", 1) for _ in range(2))
+            assert set(printed) == {"RUNWAY_API_BASE_URL", "RUNWAY_API_KEY"}
+            runway = {**printed, "RUNWAY_API_FLAVOR": "generations", "RUNWAY_POLL_INTERVAL_MS": "200"}
+            made = shell("generate", "a harbour", "--aspect", "1:1", "--json", **runway)
+            answer = json.loads(made.stdout)
+            assert (answer["width"], answer["height"], answer["credits_used"]) == (768, 768, 40)
+        finally:
+            emulator.send_signal(signal.SIGINT)
+            assert emulator.wait(20) == 0

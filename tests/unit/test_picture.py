@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from cutscene.errors import InputValidationError
-from cutscene.media.picture import MAX_BYTES, Picture, crop_to, from_data_uri, read_picture
+from cutscene.media.picture import (
+    MAX_BYTES,
+    Picture,
+    crop_to,
+    from_data_uri,
+    read_picture,
+    shrink_to,
+    to_data_uri,
+    widen_to,
+)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -246,3 +255,37 @@ def test_a_mutated_picture_is_refused_or_cropped(kind: str, edits: list[tuple[fl
     except InputValidationError:
         return
     assert picture.width <= 20
+
+
+def test_what_surrounds_a_square_is_cut_off_again(photo: Image.Image) -> None:
+    square = crop_to(encoded(photo), 360, 360)
+    wide = widen_to(square.data, 1280, 768)
+    assert (wide.width, wide.height) == (600, 360)
+    middle = pixels(wide)[:, 120:480].astype(int)
+    assert np.abs(middle - pixels(square)).mean() < 2
+    edge = pixels(wide)[:, :120]
+    assert edge.std() > 5  # blurred surroundings rather than bars
+
+
+@pytest.mark.parametrize("limit", [400_000, 60_000, 4_000])
+def test_a_picture_is_made_to_fit(limit: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (700, 900, 3), np.uint8)
+    data = encoded(Image.fromarray(noise))
+    small = shrink_to(data, limit)
+    assert len(small.data_uri) <= limit
+    assert small.media_type == "image/jpeg"
+    assert small.width / small.height == pytest.approx(900 / 700, rel=0.05)
+    assert pixels(small).shape == (small.height, small.width, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_a_picture_that_fits_stays_as_it_is(photo: Image.Image, kind: str) -> None:
+    data = encoded(photo, kind, lossless=True)
+    same = shrink_to(data, 5_000_000)
+    assert (same.data, same.media_type) == (data, f"image/{kind.lower()}")
+    assert len(same.data_uri) == len(to_data_uri(data, same.media_type))
+
+
+def test_what_is_no_picture_is_not_shrunk() -> None:
+    with pytest.raises(InputValidationError, match="not a picture"):
+        shrink_to(b"no picture", 1000)

@@ -70,6 +70,11 @@ TASKS_BODIES: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
         "video_to_video",
         {"model": "seedance2_5", "promptVideo": MP4, "mode": "extend", "duration": 4},
     ),
+    (
+        {"video": MP4, "model": "seedance2_5"},
+        "video_to_video",
+        {"promptVideo": MP4, "mode": "edit", "duration": "auto"},
+    ),
     ({"video": MP4, "model": "seedance2"}, "video_to_video", {"promptVideo": MP4, "ratio": "1280:720"}),
     (
         {"motion": {"zoom": 3, "pan": -9}},
@@ -87,7 +92,7 @@ async def test_what_is_sent_over_tasks(asked: dict[str, Any], endpoint: str, sen
     assert (made.method, made.path) == ("POST", f"/v1/{endpoint}")
     assert {name: made.body[name] for name in sent} == sent
     assert ("seed" in made.body) == ("seed" in asked and not made.body["model"].startswith("kling"))
-    assert "ratio" not in made.body or "mode" not in made.body or made.body["mode"] != "extend"
+    assert not {"ratio", "mode"} <= set(made.body)
 
 
 @pytest.mark.anyio
@@ -144,6 +149,7 @@ async def test_a_retired_model_is_offered_where_the_host_is_not_runways() -> Non
         ({"video": MP4, "duration": 3}, 84),
         ({"model": "seedance2_5", "duration": 4}, 120),
         ({"model": "seedance2_5", "video": MP4, "extend": True, "duration": 4}, 180),
+        ({"model": "seedance2_5", "video": MP4, "duration": 4}, 960),
     ],
 )
 async def test_an_estimate_is_what_it_may_cost_at_most(asked: dict[str, Any], amount: int) -> None:

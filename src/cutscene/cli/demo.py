@@ -63,7 +63,7 @@ def demo(
     if json:
         print_json({name: as_json(job) for name, job in jobs.items()})
     else:
-        _show(jobs, output)
+        _show(jobs, output, provider)
     if any(job.error is not None for job in jobs.values()):
         raise typer.Exit(1)
 
@@ -122,11 +122,13 @@ def _target(output: Path, name: str) -> Path:
     return output / f"{name}.mp4"
 
 
-def _show(jobs: dict[str, Job], output: Path) -> None:
+def _show(jobs: dict[str, Job], output: Path, provider: str) -> None:
     from cutscene.cli.watching import print_facts  # noqa: PLC0415 -- takes seconds
 
     print_facts({name: (job, str(_target(output, name))) for name, job in jobs.items()})
     say(
         f"Look at them: open {_target(output, 'intro').resolve().as_uri()} in a browser, or play it on repeat"
     )
-    say(f"with: mpv --loop {_target(output, 'intro')}. What was recorded: cutscene jobs --tenant {_TENANT}")
+    say(f"with: mpv --loop {_target(output, 'intro')}.")
+    if provider == "local":  # what was emulated has a home of its own, which is of no further use
+        say(f"What was recorded: cutscene jobs --tenant {_TENANT}")

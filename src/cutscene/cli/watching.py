@@ -76,8 +76,23 @@ async def _gather(
             display.show(job)
         return job
 
-    ended = await asyncio.gather(*(follow(job_id) for job_id in names))
+    tell = asyncio.create_task(_tell_pauses(studio))
+    try:
+        ended = await asyncio.gather(*(follow(job_id) for job_id in names))
+    finally:
+        tell.cancel()
     return {job.id: job for job in ended}
+
+
+async def _tell_pauses(studio: Studio) -> None:
+    """Say why nothing moves, each reason once."""
+    told: set[str] = set()
+    while True:
+        for pause in await studio.pauses():
+            if pause.seconds >= 1 and pause.reason not in told:
+                told.add(pause.reason)
+                say(f"{pause.provider} is paused for {pause.seconds:.0f} s: {pause.reason}")
+        await asyncio.sleep(1)
 
 
 def _word(job: Job) -> str:

@@ -84,7 +84,8 @@ class RunwayProvider:
 
     def estimate(self, request: VideoRequest) -> Credits:
         model = self.check(request)
-        seconds = model.length(request.duration)
+        edits_whole = model.edits_whole and request.video is not None and not request.extend
+        seconds = model.durations[-1] if edits_whole else model.length(request.duration)
         given = request.duration if request.video is not None else 0.0
         milli = model.credits_per_second.milli * seconds + model.video_credits_per_second.milli * given
         return max(model.min_credits, Credits(-int(-milli // 1)))

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final
 
 import aiohttp
@@ -98,7 +99,7 @@ class Connection:
             if refusals.is_conclusive(answer.status):
                 raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
             form = aiohttp.FormData({str(name): str(value) for name, value in answer.body["fields"].items()})
-            form.add_field("file", data, filename=filename, content_type=media_type)
+            form.add_field("file", BytesIO(data), filename=filename, content_type=media_type)
             link = URL(answer.body["uploadUrl"], encoded=True)
             async with self._looking.post(link, data=form, timeout=_UPLOADING, raise_for_status=True):
                 return str(answer.body["runwayUri"])
@@ -113,8 +114,8 @@ class Connection:
         async with session.request(
             call.method,
             URL(self._base_url + call.path, encoded=True),
-            json=call.body,
-            headers=self._headers,
+            data=None if call.body is None else BytesIO(json.dumps(call.body).encode()),
+            headers={**self._headers, "Content-Type": "application/json"},
             allow_redirects=False,
             timeout=bounds,
         ) as response:

@@ -29,6 +29,8 @@ class RunwayModel(Model):
     """What the shortest generation costs all the same."""
     video_credits_per_second: Credits = _NOTHING
     """For each second of a video that is given."""
+    edits_whole: bool = False
+    """Chooses the length of a video that it changes, and takes the longest's price until it has."""
     price_is_public: bool = True
     """Otherwise it is a bound of ours, above all that similar models cost."""
 
@@ -129,6 +131,7 @@ _SEEDANCE2_5: Final = RunwayModel(
     last_image=True,
     video=True,
     extends=True,
+    edits_whole=True,
     motion=True,
     durations=_seconds(4, 30),
     sizes=_HD_SQUARE,

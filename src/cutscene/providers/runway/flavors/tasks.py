@@ -44,9 +44,10 @@ def _from_video(model: RunwayModel, request: VideoRequest, prompt: str) -> dict[
         return {**_common(model, request, prompt), "videoUri": request.video}
     body = {**_timed(model, request, prompt), "promptVideo": request.video}
     if model.extends:
+        del body["ratio"]  # both modes refuse it: the shape is the video's
         body["mode"] = "extend" if request.extend else "edit"
-    if request.extend:
-        del body["ratio"]  # the validator forbids it: what goes on cannot change its shape
+    if model.edits_whole and not request.extend:
+        body["duration"] = "auto"
     return body
 
 
