@@ -48,7 +48,7 @@ def clip_file(path: Path, frames: int, *, noise: bool = False) -> Path:
         for k in range(frames):
             picture = np.full((720, 1280, 3), k, np.uint8)
             if noise:
-                picture = random.integers(0, 256, (90, 160, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+                picture = random.integers(0, 256, (180, 320, 3), np.uint8).repeat(4, 0).repeat(4, 1)
             encoder.write(to_yuv(picture))
     return path
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from cutscene.emulator import Behaviour, Faults, Outage, read_faults
-from cutscene.emulator.faults import ALWAYS
+from cutscene.emulator.faults import _TAGS, ALWAYS
 from cutscene.emulator.generations_flavor import order_of as generation_order
 from cutscene.emulator.generations_flavor import problems_of
 from cutscene.emulator.lanes import Lane
@@ -636,3 +638,9 @@ def test_pictures_are_decoded_to_the_end() -> None:
             check_picture(data)
     with pytest.raises(BadMedia, match="at most 8000 pixels"):
         check_picture(encoded(8001, 1))
+
+
+def test_the_reference_lists_every_tag() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "emulator.md").read_text()
+    listed = re.findall(r"^\| `\[([a-z-]+)", page, re.MULTILINE)
+    assert sorted(listed) == sorted(_TAGS)
