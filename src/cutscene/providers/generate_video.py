@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from cutscene.domain import Credits, VideoRequest
 from cutscene.errors import CutsceneError, GenerationTimeoutError, ProviderError, SubmissionUnknownError
-from cutscene.media import picture
+from cutscene.media.source import with_data_uris
 from cutscene.providers import (
     Done,
     Failed,
@@ -39,7 +38,7 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
     request = VideoRequest.from_json(params)
     model = provider.check(request)
     try:
-        submitted = await provider.submit(await asyncio.to_thread(_with_picture, request))
+        submitted = await provider.submit(await asyncio.to_thread(with_data_uris, request))
     except NotSubmitted as refusal:
         raise refusal.error from refusal
     except SubmissionUnknown as lost:
@@ -94,22 +93,15 @@ async def _stop(provider: Provider, task_id: str) -> None:
         await provider.cancel(task_id)
 
 
-def _with_picture(request: VideoRequest) -> VideoRequest:
-    if request.image is None:
-        return request
-    still = picture.crop_to(picture.read_picture(request.image), *request.aspect.size)
-    return replace(request, image=still.data_uri)
-
-
 def _metadata(
     provider: Provider, model: Model, request: VideoRequest, charged: Credits, done: Done
 ) -> dict[str, Any]:
-    width, height = model.sizes[request.aspect]
+    width, height = model.size(request)
     usd = charged.amount * Decimal(provider.capabilities().usd_per_credit)
     return {
         "provider_id": provider.id,
         "model": model.id,
-        "duration_sec": request.duration,
+        "duration_sec": model.length(request.duration),
         "resolution": f"{width}x{height}",
         "fps": model.fps,
         "format": "mp4",

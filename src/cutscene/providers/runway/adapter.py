@@ -203,7 +203,8 @@ async def open_provider(settings: Settings) -> AsyncIterator[RunwayProvider]:
     base_url = settings.runway_api_base_url
     flavor = _flavor(settings)
     headers = {"Authorization": f"Bearer {settings.runway_api_key.get_secret_value()}", **flavor.headers}
-    async with open_connection(base_url, headers) as connection:
+    # The rest of a submission's time is for the paid call: what times out there may have been paid for.
+    async with open_connection(base_url, headers, uploading=settings.submit_timeout / 2) as connection:
         private = await _is_private(connection.host)
         yield RunwayProvider(settings, flavor, connection, private_links=private)
 

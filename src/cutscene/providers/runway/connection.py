@@ -23,7 +23,6 @@ _LONGEST_ANSWER: Final = 4 * 2**20
 _CONNECT: Final = 10.0
 _LOOK: Final = 30.0
 """Seconds for a call that may be repeated; how long a submission may take is its caller's to say."""
-_UPLOADING: Final = aiohttp.ClientTimeout(total=300.0, sock_connect=_CONNECT)
 _CONNECTIONS: Final = 8
 """For looks, of all jobs together."""
 
@@ -55,8 +54,12 @@ class Connection:
         headers: Mapping[str, str],
         submitting: aiohttp.ClientSession,
         looking: aiohttp.ClientSession,
+        *,
+        uploading: float,
     ) -> None:
+        """``uploading``: seconds that a file may take, less than a submission as a whole may."""
         self._base_url = base_url
+        self._uploading = aiohttp.ClientTimeout(total=uploading, sock_connect=_CONNECT)
         self._headers = headers
         self._submitting = submitting
         self._looking = looking
@@ -95,13 +98,13 @@ class Connection:
         """
         call = Call("POST", "/v1/uploads", {"filename": filename, "type": "ephemeral"})
         try:
-            answer = await self._send(self._looking, call, _UPLOADING)
+            answer = await self._send(self._looking, call, self._uploading)
             if refusals.is_conclusive(answer.status):
                 raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
             form = aiohttp.FormData({str(name): str(value) for name, value in answer.body["fields"].items()})
             form.add_field("file", BytesIO(data), filename=filename, content_type=media_type)
             link = URL(answer.body["uploadUrl"], encoded=True)
-            async with self._looking.post(link, data=form, timeout=_UPLOADING, raise_for_status=True):
+            async with self._looking.post(link, data=form, timeout=self._uploading, raise_for_status=True):
                 return str(answer.body["runwayUri"])
         except (aiohttp.ClientError, OSError) as error:
             raise refusals.unreachable(self.host, _reason(error)) from error
@@ -146,7 +149,9 @@ def _reason(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def open_connection(base_url: str, headers: Mapping[str, str]) -> AsyncIterator[Connection]:
+async def open_connection(
+    base_url: str, headers: Mapping[str, str], *, uploading: float
+) -> AsyncIterator[Connection]:
     """Two pools: looks share a few connections that stay open, each submission makes a fresh one.
 
     On a kept connection that the server has just closed, a submission's answer would count as lost.
@@ -158,4 +163,4 @@ async def open_connection(base_url: str, headers: Mapping[str, str]) -> AsyncIte
         aiohttp.ClientSession(connector=fresh, **options) as submitting,
         aiohttp.ClientSession(connector=kept, **options) as looking,
     ):
-        yield Connection(base_url, headers, submitting, looking)
+        yield Connection(base_url, headers, submitting, looking, uploading=uploading)
