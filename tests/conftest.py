@@ -18,6 +18,15 @@ VENDOR = Path(__file__).parent / "vendor"
 sys.path.insert(0, str(VENDOR))  # as if the scripted provider were installed
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test may meet the key, or the ``.env`` file, of whoever runs it: it would spend money."""
+    for name in list(os.environ):
+        if name.startswith(("RUNWAY", "CUTSCENE_")):
+            del os.environ[name]
+    os.chdir(tmp_path_factory.mktemp("elsewhere"))
+
+
 @pytest.fixture(scope="session")
 def footage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What emulators render, kept for all tests of a run."""

@@ -128,7 +128,9 @@ class Motion:
         return cls.from_json(speeds)
 
     @classmethod
-    def from_json(cls, speeds: Mapping[str, Any]) -> Self:
+    def from_json(cls, speeds: Any) -> Self:
+        if not isinstance(speeds, Mapping):
+            raise InputValidationError("The motion is malformed: give axes and their speeds.")
         axes = [field.name for field in fields(cls)]
         if unknown := sorted(set(speeds) - set(axes)):
             raise InputValidationError(
@@ -157,6 +159,8 @@ class VideoRequest:
     """The picture to end with; only beside ``image``."""
     video: str | None = None
     """The clip to change; it takes the place of pictures."""
+    video_seconds: float | None = None
+    """How long that clip is; measured when it is taken in."""
     extend: bool = False
     """Go on where ``video`` ends instead of changing it."""
     motion: Motion | None = None
@@ -190,9 +194,8 @@ class VideoRequest:
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
             raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
-        motion = data.get("motion")
-        if isinstance(motion, Mapping):
-            data = {**data, "motion": Motion.from_json(motion)}
+        if data.get("motion") is not None:
+            data = {**data, "motion": Motion.from_json(data["motion"])}
         return cls(**data)
 
 

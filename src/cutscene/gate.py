@@ -6,7 +6,7 @@ it over to the engine. Its cost does not depend on how many tenants wait behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -30,11 +30,11 @@ def anyone_ready(connection: Connection) -> bool:
 
 def admit(connection: Connection, concurrency: Mapping[str, int], hand_over: HandOver) -> list[str]:
     """Let in what fits; ``concurrency`` is what each provider works on at once. Returns job ids."""
-    room = _room(connection, concurrency)
+    is_open = limits.claim(connection)
+    room = _room(connection, {name: concurrency[name] for name in is_open if name in concurrency})
     admitted = []
-    for tenant in _ready_tenants(connection, room, limit=sum(room.values())):
-        open_providers = [provider for provider, places in room.items() if places > 0]
-        job = jobs.head(connection, tenant, open_providers)
+    for tenant in _ready_tenants(connection, _may_start(room, is_open), limit=sum(room.values())):
+        job = jobs.head(connection, tenant, _may_start(room, is_open))
         if job is None:
             continue
         handover = jobs.start(connection, job.id)
@@ -48,22 +48,24 @@ def admit(connection: Connection, concurrency: Mapping[str, int], hand_over: Han
 
 
 def _room(connection: Connection, concurrency: Mapping[str, int]) -> dict[str, int]:
-    """Free places at the providers that are open and known to this process."""
-    open_providers = limits.claim_open(connection) & concurrency.keys()
-    if not open_providers:
-        return {}
-    taken = jobs.slots_taken(connection)
-    free = {provider: concurrency[provider] - taken.get(provider, 0) for provider in open_providers}
-    return {provider: places for provider, places in free.items() if places > 0}
+    """Free places at each provider."""
+    taken = jobs.slots_taken(connection) if concurrency else {}
+    return {name: max(0, places - taken.get(name, 0)) for name, places in concurrency.items()}
 
 
-def _ready_tenants(connection: Connection, providers: Collection[str], *, limit: int) -> list[str]:
-    """Tenants below their limit with a job that could start, least recently served first."""
-    if not providers:
-        return []
-    waits = sa.exists().where(
-        jobs.job_due(), job_table.c.tenant == tenant_table.c.id, job_table.c.provider.in_(providers)
+def _may_start(room: Mapping[str, int], is_open: Mapping[str, bool]) -> sa.ColumnElement[bool]:
+    free = [name for name, places in room.items() if places > 0]
+    return jobs.may_start(
+        open_providers=[name for name in free if is_open[name]],
+        paused=[name for name in free if not is_open[name]],
     )
+
+
+def _ready_tenants(connection: Connection, allowed: sa.ColumnElement[bool], *, limit: int) -> list[str]:
+    """Tenants below their limit with a job that could start, least recently served first."""
+    if not limit:
+        return []
+    waits = sa.exists().where(job_table.c.tenant == tenant_table.c.id, allowed)
     query = (
         sa.select(tenant_table.c.id)
         .where(tenant_ready, waits)

@@ -92,23 +92,24 @@ def start(connection: Connection, job_id: str) -> int | None:
     return _handed_over(connection, query)
 
 
-def is_run(connection: Connection, job_id: str, handover: int, *, lock: bool = False) -> bool:
-    """Whether that hand-over is a running job's latest; with ``lock`` it stays so until the commit."""
+def is_run(connection: Connection, job_id: str, handover: int) -> bool:
+    """Whether that hand-over is a running job's latest."""
     query = sa.select(table.c.id).where(table.c.id == job_id, job_running, table.c.handover == handover)
-    return connection.execute(query.with_for_update() if lock else query).first() is not None
+    return connection.execute(query).first() is not None
 
 
-def put_back(connection: Connection, job_id: str, handover: int, *, after: float) -> bool:
-    """Let a running job wait for its turn again, for ``after`` seconds at least.
+def lock_run(connection: Connection, job_id: str, handover: int) -> Row[Any] | None:
+    """The running job whose latest hand-over that is, which it stays until the commit."""
+    query = sa.select(table).where(table.c.id == job_id, job_running, table.c.handover == handover)
+    return connection.execute(query.with_for_update()).first()
 
-    False where its run was replaced or somebody has cancelled it.
-    """
-    mine = (table.c.id == job_id) & (table.c.handover == handover)
-    query = sa.update(table).where(mine, job_running, table.c.cancel_requested.is_(sa.false()))
-    waiting = query.values(
-        state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, not_before=clock() + after
+
+def put_back(connection: Connection, job_id: str, *, after: float) -> None:
+    """Let a running job wait for its turn again, for ``after`` seconds at least."""
+    query = sa.update(table).where(table.c.id == job_id, job_running)
+    connection.execute(
+        query.values(state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, not_before=clock() + after)
     )
-    return connection.execute(waiting).rowcount == 1
 
 
 def hand_over_again(connection: Connection, job_id: str, handover: int) -> int | None:
@@ -175,8 +176,8 @@ def cancel_waiting(connection: Connection, job_id: str, error: CutsceneError) ->
     return _end(connection, job_id, job_queued, **_why(error))
 
 
-def requeue(connection: Connection, job_id: str) -> bool:
-    """Put a failed or cancelled job back into the queue."""
+def requeue(connection: Connection, job_id: str, *, is_accepted: bool) -> bool:
+    """Put a failed or cancelled job back into the queue; whether all that it will ask for was accepted."""
     ended = table.c.state.in_((JobState.FAILED, JobState.CANCELLED))
     fresh = {"error_code": None, "error": None, "detail": None, "finished_at": None}
     query = (
@@ -188,6 +189,7 @@ def requeue(connection: Connection, job_id: str) -> bool:
             progress=0.0,
             cancel_requested=False,
             not_before=0.0,
+            is_accepted=is_accepted,
             **fresh,
         )
     )
@@ -218,20 +220,25 @@ def waiting_or_running(connection: Connection) -> list[str]:
     return [row.id for row in rows]
 
 
-def head(connection: Connection, tenant: str, providers: Collection[str]) -> Row[Any] | None:
-    """The tenant's next job for one of the providers: lowest priority number, then oldest."""
+def head(connection: Connection, tenant: str, allowed: sa.ColumnElement[bool]) -> Row[Any] | None:
+    """The tenant's next job among those allowed: lowest priority number, then oldest."""
     query = (
         sa.select(table)
-        .where(job_due(), table.c.tenant == tenant, table.c.provider.in_(providers))
+        .where(table.c.tenant == tenant, allowed)
         .order_by(table.c.priority, table.c.sequence)
         .limit(1)
     )
     return connection.execute(query).first()
 
 
-def job_due() -> sa.ColumnElement[bool]:
-    """Waits for its turn, and not for a moment that is yet to come."""
-    return job_queued & (table.c.not_before <= clock())
+def may_start(open_providers: Collection[str], paused: Collection[str]) -> sa.ColumnElement[bool]:
+    """Jobs that wait for their turn alone: a pause does not concern what was accepted already."""
+    allowed: list[sa.ColumnElement[bool]] = []
+    if open_providers:
+        allowed.append(table.c.provider.in_(open_providers))
+    if paused:
+        allowed.append(table.c.is_accepted.is_(sa.true()) & table.c.provider.in_(paused))
+    return job_queued & (table.c.not_before <= clock()) & sa.or_(sa.false(), *allowed)
 
 
 def slots_taken(connection: Connection) -> dict[str, int]:

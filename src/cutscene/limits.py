@@ -13,7 +13,7 @@ from cutscene.database import clock, insert_new, is_postgres
 from cutscene.errors import CutsceneError, from_code
 from cutscene.tables import provider_limits as table
 
-__all__ = ["Pause", "claim_open", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
+__all__ = ["Pause", "claim", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,16 @@ def register(connection: Connection, providers: Collection[str]) -> None:
         insert_new(connection, table, provider=provider)
 
 
-def claim_open(connection: Connection) -> set[str]:
-    """Providers that are not paused and that no other gate looks at right now.
+def claim(connection: Connection) -> dict[str, bool]:
+    """Providers that no other gate looks at right now, and whether each is open, that is not paused.
 
     Their rows stay locked until the transaction ends, so that two gates cannot both
     give away the last place of an account.
     """
-    query = sa.select(table.c.provider).where(table.c.paused_until <= clock())
+    query = sa.select(table.c.provider, table.c.paused_until <= clock())
     if is_postgres(connection):
         query = query.with_for_update(skip_locked=True)
-    return set(connection.execute(query).scalars())
+    return {provider: bool(is_open) for provider, is_open in connection.execute(query)}
 
 
 def pause(connection: Connection, pause: Pause) -> None:

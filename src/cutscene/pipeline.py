@@ -37,7 +37,6 @@ from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
     Failed,
-    Pending,
     Provider,
     Providers,
 )
@@ -113,19 +112,21 @@ class Pipeline:
         """
         segment = await self._database.read(segments.read, segment_id)
         if segment.state == SegmentState.SUCCEEDED:
+            await self._database.write(transitions.free_slot, job_id, handover)
+            self._slot_freed()
             return True
         if not await self._database.read(jobs.is_run, job_id, handover):
             return False
         if segment.state != SegmentState.RUNNING:
             raise ProviderError("The generation had ended without footage.")
         _, _, provider = await self._load(job_id)
-        left = provider.capabilities().timeout - await self._database.read(segments.age, segment_id)
-        state = await self._poller.outcome(job_id, provider, segment.task_id, left=left)
+        age = await self._database.read(segments.age, segment_id)
+        state = await self._poller.outcome(job_id, provider, segment.task_id, age=age)
         match state:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
                 return True
-            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if segment.attempt == 1 and (
+            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not segment.is_retry and (
                 await self._try_again(job_id, handover, segment_id, state, pause)
             ):
                 return False
@@ -194,7 +195,7 @@ class Pipeline:
             await asyncio.sleep(0.0 if attempt == 0 else 0.5 * 2.0**attempt)
             try:
                 state = await provider.poll(task_id)
-                if isinstance(state, Pending | Failed) or not state.urls:
+                if not isinstance(state, Done) or not state.urls:
                     continue
                 able = provider.capabilities()
                 session = self._sessions.private if able.private_links else self._sessions.public

@@ -1,7 +1,7 @@
 """One loop that looks at every task under way, for all jobs of this process.
 
-A look that fails says nothing of the task: it is tried again, more slowly, until the
-task's deadline. Cancelling and running out of time end a task here, and tell the provider.
+A look that fails says nothing of the task: it is tried again, more slowly. Nothing that was paid
+for is given up before a look was answered and the provider has said that it stopped.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sqlalchemy import Connection
 
 from cutscene import jobs
 from cutscene.database import Database
-from cutscene.domain import Stage
-from cutscene.errors import CancelledError, CutsceneError, GenerationTimeoutError
-from cutscene.providers import Done, Failed, Pending, Provider, TaskState
+from cutscene.domain import Credits, Stage
+from cutscene.errors import CancelledError, CutsceneError, GenerationTimeoutError, ProviderError
+from cutscene.providers import Done, Failed, Gone, Pending, Provider, TaskState
 
 __all__ = ["Poller"]
 
@@ -34,9 +34,12 @@ class _Watch:
     task_id: str
     interval: float
     deadline: float
+    lost_at: float
+    """When to stop looking for a task that nobody answers for."""
     outcome: asyncio.Future[Done | Failed]
     troubles: int = 0
     """Looks that failed in a row."""
+    gone_since: float | None = None
     was_queued: bool = False
     is_stopping: bool = False
 
@@ -56,6 +59,10 @@ class Poller:
     """Seconds that a provider has to answer a look."""
     SLOWEST = 60.0
     """Seconds between looks, at the most, while looking fails."""
+    GONE_FOR = 60.0
+    """Seconds of answers that there is no such task, until that is believed."""
+    CANCELS = 3
+    """Times that the provider is told of a cancellation, if it cannot be told at first."""
 
     def __init__(self, database: Database, *, connections: int = 8) -> None:
         self._database = database
@@ -76,19 +83,25 @@ class Poller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def outcome(self, job_id: str, provider: Provider, task_id: str, *, left: float) -> Done | Failed:
-        """Wait until the task has ended, is cancelled, or ``left`` seconds have passed."""
-        now = self._loop.time()
+    async def outcome(self, job_id: str, provider: Provider, task_id: str, *, age: float) -> Done | Failed:
+        """Wait until a task that was submitted ``age`` seconds ago has ended, or was stopped.
+
+        Raises a `CutsceneError` where waiting ends and nobody knows what became of the task: it
+        may still be done, and be paid for.
+        """
+        now, pace = self._loop.time(), provider.capabilities()
         watch = _Watch(
             job_id,
             provider,
             task_id,
-            provider.capabilities().poll_interval,
-            now + left,
-            self._loop.create_future(),
+            interval=pace.poll_interval,
+            deadline=now + pace.timeout - age,
+            lost_at=now + max(max(pace.timeout, pace.longest_life or 0.0) - age, self.GONE_FOR),
+            outcome=self._loop.create_future(),
         )
         self._watched.add(watch)
-        heapq.heappush(self._due, _Due(now, watch))
+        first = now + min(pace.poll_interval, max(0.0, pace.poll_interval - age))
+        heapq.heappush(self._due, _Due(first, watch))
         try:
             return await watch.outcome
         finally:
@@ -119,34 +132,54 @@ class Poller:
         late = self._loop.time() >= watch.deadline
         async with self._places:
             state = await self._poll(watch)
-            if isinstance(state, Pending) and late:
-                state = await self._give_up(watch)
-        if watch.is_stopping:
+            if isinstance(state, Pending) and late and not watch.is_stopping:
+                state = await self._stop(watch, self._too_late(watch))
+        if watch.is_stopping or watch.outcome.done():
             return  # whoever cancels it says how it ended
         match state:
+            case Done() | Failed():
+                watch.outcome.set_result(state)
             case Pending():
                 self._note(watch, state)
-                heapq.heappush(self._due, _Due(self._next(watch), watch))
-            case Done() | Failed() if not watch.outcome.done():
-                watch.outcome.set_result(state)
-            case Done() | Failed():
-                pass
+                self._look_again(watch)
+            case Gone():
+                self._believe_or_look_again(watch)
+            case None if self._loop.time() >= watch.lost_at:
+                watch.outcome.set_exception(self._lost(watch))
+            case None:
+                self._look_again(watch)
 
-    async def _poll(self, watch: _Watch) -> TaskState:
+    async def _poll(self, watch: _Watch) -> TaskState | None:
+        """None where the look itself failed."""
         try:
             async with asyncio.timeout(self.LOOK_TIMEOUT):
                 state = await watch.provider.poll(watch.task_id)
         except Exception as error:  # noqa: BLE001 -- whatever broke the look, the task goes on
             watch.troubles += 1
             _log.warning("poll_failed", job=watch.job_id, reason=_plain(error), in_a_row=watch.troubles)
-            return Pending()
+            return None
         watch.troubles = 0
+        if not isinstance(state, Gone):
+            watch.gone_since = None
         return state
 
-    def _next(self, watch: _Watch) -> float:
+    def _look_again(self, watch: _Watch) -> None:
+        now = self._loop.time()
         interval = min(watch.interval * 2.0 ** min(watch.troubles, 10), max(self.SLOWEST, watch.interval))
-        jittered = interval * random.uniform(0.9, 1.1)  # noqa: S311 -- spreads load, hides nothing
-        return min(self._loop.time() + jittered, max(watch.deadline, self._loop.time() + self.TICK))
+        at = now + interval * random.uniform(0.9, 1.1)  # noqa: S311 -- spreads load, hides nothing
+        if now < watch.deadline < at:
+            at = watch.deadline
+        heapq.heappush(self._due, _Due(at, watch))
+
+    def _believe_or_look_again(self, watch: _Watch) -> None:
+        """One answer that there is no such task proves little: a replica may not know it yet."""
+        now = self._loop.time()
+        watch.gone_since = watch.gone_since or now
+        if now - watch.gone_since < self.GONE_FOR:
+            self._look_again(watch)
+            return
+        error = ProviderError(f"{watch.provider.id} has no such task any more: it was deleted there.")
+        watch.outcome.set_result(Failed(error))
 
     def _note(self, watch: _Watch, state: Pending) -> None:
         watch.was_queued = state.queued
@@ -155,26 +188,41 @@ class Poller:
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
         self._news[watch.job_id] = (stage, state.progress)
 
-    async def _give_up(self, watch: _Watch) -> Done | Failed:
+    def _too_late(self, watch: _Watch) -> CutsceneError:
         waited = "in the provider's queue" if watch.was_queued else "for the generation"
         timeout = watch.provider.capabilities().timeout
-        error = GenerationTimeoutError(f"Not done after {timeout:g} s {waited}: it was stopped.")
-        return await self._stop(watch, error)
+        return GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
 
-    async def _stop(self, watch: _Watch, error: CutsceneError) -> Done | Failed:
-        """Tell the provider, then look what it charges for what it had done."""
+    def _lost(self, watch: _Watch) -> CutsceneError:
+        return GenerationTimeoutError(
+            f"{watch.provider.id} did not answer for so long that nobody knows what it has made: "
+            "'cutscene job retry' looks again without paying."
+        )
+
+    async def _stop(self, watch: _Watch, error: CutsceneError) -> Failed | None:
+        """Tell the provider, and see what it charges. None where it could not be told.
+
+        Where it does not say that it has stopped, the wait ends, and the task may still be done.
+        """
         try:
             async with asyncio.timeout(self.LOOK_TIMEOUT):
-                await watch.provider.cancel(watch.task_id)
-                state = await watch.provider.poll(watch.task_id)
-        except Exception as trouble:  # noqa: BLE001 -- the job has to end all the same
+                has_stopped = await watch.provider.cancel(watch.task_id)
+        except Exception as trouble:  # noqa: BLE001 -- whatever it is, it is tried again
             _log.warning("cancel_failed", job=watch.job_id, reason=_plain(trouble))
-            return Failed(error)
-        match state:
+            return None
+        if has_stopped:
+            return Failed(error, await self._cost(watch))
+        if not watch.outcome.done():
+            watch.outcome.set_exception(error)
+        return None
+
+    async def _cost(self, watch: _Watch) -> Credits | None:
+        """What a stopped task was charged, where that can still be asked."""
+        match await self._poll(watch):
             case Done(credits=charged) | Failed(credits=charged):
-                return Failed(error, charged)
-            case Pending():
-                return Failed(error)
+                return charged
+            case _:
+                return None
 
     async def _exchange_news(self) -> None:
         """Write all progress in one transaction, and ask once who was cancelled."""
@@ -192,9 +240,17 @@ class Poller:
                 self._start(self._cancel(watch))
 
     async def _cancel(self, watch: _Watch) -> None:
-        state = await self._stop(watch, CancelledError("The job was cancelled."))
+        error = CancelledError("The job was cancelled.")
+        for _ in range(self.CANCELS):
+            stopped = await self._stop(watch, error)
+            if watch.outcome.done():
+                return
+            if stopped is not None:
+                watch.outcome.set_result(stopped)
+                return
+            await asyncio.sleep(self.CANCEL_EVERY)
         if not watch.outcome.done():
-            watch.outcome.set_result(state)
+            watch.outcome.set_exception(error)
 
 
 def _plain(error: Exception) -> str:

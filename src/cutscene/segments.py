@@ -19,6 +19,7 @@ from cutscene.tables import segments as table
 
 __all__ = [
     "age",
+    "count_refusal",
     "cross_fence",
     "current",
     "end",
@@ -28,15 +29,17 @@ __all__ = [
     "plan",
     "read",
     "record_task",
-    "refused_for",
     "reopen",
 ]
 
 OPEN: Final = tuple(state for state in SegmentState if not state.final)
 
 
-def plan(connection: Connection, job_id: str, position: int, attempt: int) -> str:
-    """A further attempt at one segment of a job; returns its id."""
+def plan(connection: Connection, job_id: str, position: int, attempt: int, *, is_retry: bool = False) -> str:
+    """A further attempt at one segment of a job; returns its id.
+
+    ``is_retry``: nobody asked for it, so that it is the last that nobody asks for.
+    """
     segment_id = f"{job_id}-{position}-{attempt}"
     insert_new(
         connection,
@@ -46,6 +49,7 @@ def plan(connection: Connection, job_id: str, position: int, attempt: int) -> st
         position=position,
         attempt=attempt,
         state=SegmentState.PLANNED,
+        is_retry=is_retry,
     )
     return segment_id
 
@@ -79,15 +83,13 @@ def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:
 def reopen(connection: Connection, segment_id: str, fence: str) -> None:
     """The call behind that fence is known not to have been accepted: it may be made again."""
     posting = _behind(segment_id, fence, SegmentState.POSTING)
-    refused = {"refusals": table.c.refusals + 1, "refused_at": sa.func.coalesce(table.c.refused_at, clock())}
-    connection.execute(posting.values(state=SegmentState.PLANNED, fence=None, posted_at=None, **refused))
+    connection.execute(posting.values(state=SegmentState.PLANNED, fence=None, posted_at=None))
 
 
-def refused_for(connection: Connection, segment_id: str) -> tuple[int, float]:
-    """How often its paid call was refused, and seconds since the first time."""
-    since = sa.func.coalesce(clock() - table.c.refused_at, 0.0)
-    row = connection.execute(sa.select(table.c.refusals, since).where(table.c.id == segment_id)).one()
-    return row[0], float(row[1])
+def count_refusal(connection: Connection, segment_id: str, seconds: float) -> None:
+    """It was refused once more, and waits for so long."""
+    counted = {"refusals": table.c.refusals + 1, "refused_for": table.c.refused_for + seconds}
+    connection.execute(sa.update(table).where(table.c.id == segment_id).values(counted))
 
 
 def lose(connection: Connection, segment_id: str, fence: str) -> None:
@@ -122,7 +124,10 @@ def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
 
 
 def outlived(connection: Connection, provider: str, seconds: float) -> list[Row[Any]]:
-    """Segments posted longer ago than any task lives, of jobs that have ended, and not closed."""
+    """Segments posted longer ago than any task lives, of jobs that have ended, and not closed.
+
+    What a lost submission cost is for a person to say: those are here for their slots alone.
+    """
     settled = sa.exists().where(ledger.c.segment_id == table.c.id, ledger.c.kind == "settle")
     query = (
         sa.select(table)
@@ -131,7 +136,7 @@ def outlived(connection: Connection, provider: str, seconds: float) -> list[Row[
             jobs.c.provider == provider,
             jobs.c.state.in_([state for state in JobState if state.final]),
             table.c.posted_at < clock() - seconds,
-            job_holds_slot | ~settled,
+            job_holds_slot | (~settled & (table.c.state != SegmentState.UNKNOWN)),
         )
     )
     return list(connection.execute(query))

@@ -93,6 +93,7 @@ class Settings(BaseSettings):
         try:
             parsed = urlsplit(url.strip())
             valid = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
+            (parsed.hostname or "").encode("idna")  # as the name service is asked
         except ValueError:
             valid = False
         if not valid or parsed.query or parsed.fragment or parsed.username is not None:

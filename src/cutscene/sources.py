@@ -30,17 +30,14 @@ async def keep(
         found = await asyncio.to_thread(take_picture, source, request)
         return await _put(store, tenant, run, found.data, found.media_type)
 
-    async def keep_clip(source: str | None) -> str | None:
-        if source is None:
-            return None
-        data = await asyncio.to_thread(take_clip, source, request, scratch)
-        return await _put(store, tenant, run, data, "video/mp4")
-
+    if request.video is not None:
+        data, seconds = await asyncio.to_thread(take_clip, request.video, request, scratch)
+        key = await _put(store, tenant, run, data, "video/mp4")
+        return replace(request, video=key, video_seconds=seconds)
     return replace(
         request,
         image=await keep_picture(request.image),
         last_image=await keep_picture(request.last_image),
-        video=await keep_clip(request.video),
     )
 
 

@@ -22,7 +22,7 @@ from cutscene.errors import (
     CancelledError,
     CutsceneError,
     DatabaseAwayError,
-    QuotaExceededError,
+    ProviderError,
     SubmissionUnknownError,
 )
 from cutscene.providers import NotSubmitted, Provider
@@ -39,6 +39,8 @@ _log = structlog.get_logger()
 class Submissions:
     """All paid calls of this process. Borrows everything, closes nothing."""
 
+    PREPARE: Final = 600.0
+    """Seconds that a provider has for what it does before the paid call."""
     LOST: Final = 3
     """Calls whose answers were lost before nothing is sent unasked any more, whatever the policy."""
 
@@ -64,17 +66,33 @@ class Submissions:
         None where this run is over: its job waits for its turn again, or belongs to another run.
         """
         request = await sources.read(self._store, request)
+        prepared: VideoRequest | None = None
         while await self._database.read(jobs.is_run, job.id, handover):
-            segment = await self._until_postable(job)
+            segment = await self._until_postable(job, handover)
             if segment.state != SegmentState.PLANNED:
                 return str(segment.id)
             if (await self._database.read(jobs.read, job.id)).cancel_requested:
                 await self._withdraw(segment.id, CancelledError("The job was cancelled."))
-            elif await self._database.read(limits.pause_of, job.provider):
+                continue
+            if await self._database.read(limits.pause_of, job.provider):
                 await self._put_back(job.id, handover)
-            elif refusal := await self._post(job.id, handover, segment.id, provider, request):
-                await self._give_way(job, handover, segment.id, refusal, provider.capabilities().timeout)
+                continue
+            try:
+                prepared = prepared or await self._prepare(provider, request)
+            except NotSubmitted as unprepared:
+                await self._give_way(job, handover, segment, unprepared, provider, is_call=False)
+                continue
+            if refusal := await self._post(job.id, handover, segment.id, provider, prepared):
+                await self._give_way(job, handover, segment, refusal, provider)
         return None
+
+    async def _prepare(self, provider: Provider, request: VideoRequest) -> VideoRequest:
+        try:
+            async with asyncio.timeout(self.PREPARE):
+                return await provider.prepare(request)
+        except TimeoutError:
+            slow = ProviderError(f"What {provider.id} needs beforehand took more than {self.PREPARE:g} s.")
+            raise NotSubmitted(slow, retry_after=1.0) from None
 
     async def drain(self) -> None:
         """Wait for the answers to all calls that are being made, and make no more: each is money."""
@@ -112,6 +130,9 @@ class Submissions:
             return None
         if not await self._surely(segments.record_task, segment_id, fence, submitted.task_id):
             _log.error("task_unclaimed", segment=segment_id, task=submitted.task_id)
+        held = await self._surely(ledger.open_amount, segment_id)
+        if submitted.estimate is not None and submitted.estimate > held:
+            _log.warning("estimate_exceeds_hold", segment=segment_id, estimate=str(submitted.estimate))
         return None
 
     async def _surely(
@@ -126,23 +147,40 @@ class Submissions:
                 await asyncio.sleep(1)
 
     async def _give_way(
-        self, job: Row[Any], handover: int, segment_id: str, refusal: NotSubmitted, patience: float
+        self,
+        job: Row[Any],
+        handover: int,
+        segment: Row[Any],
+        refusal: NotSubmitted,
+        provider: Provider,
+        *,
+        is_call: bool = True,
     ) -> None:
-        """Refused for good: say so. Refused for now: nobody asks that provider for a while."""
-        error = refusal.error
-        if refusal.retry_after is None:
-            if refusal.closed_for:
-                await self._pause(job.provider, refusal.closed_for, error, refuses_jobs=True)
-            await self._withdraw(segment_id, error)
+        """Refused for good: say so. Refused for now: the job waits, and nobody asks there for a while.
+
+        What was refused before the paid call concerns that job alone.
+        """
+        lost_patience = segment.refused_for > provider.capabilities().timeout and not refusal.passes
+        if refusal.closed_for:
+            await self._close(job, handover, segment.id, refusal)
+        elif refusal.retry_after is None or lost_patience:
+            await self._withdraw(segment.id, refusal.error)
+        else:
+            seconds = max(refusal.retry_after, min(60.0, 0.5 * 2.0 ** min(segment.refusals, 10)))
+            if not refusal.passes:
+                await self._database.write(segments.count_refusal, segment.id, seconds)
+            if is_call:
+                await self._pause(job.provider, seconds, refusal.error)
+            await self._put_back(job.id, handover, after=seconds)
+
+    async def _close(self, job: Row[Any], handover: int, segment_id: str, refusal: NotSubmitted) -> None:
+        """The account is refused whatever it asks. Who finds out fails, the others wait."""
+        pause = await self._database.read(limits.pause_of, job.provider)
+        if pause is not None and pause.refuses_jobs:
+            await self._put_back(job.id, handover)
             return
-        refusals, refused_for = await self._database.read(segments.refused_for, segment_id)
-        # A day's quota comes back by itself; whatever else has not passed in that time needs somebody.
-        if refused_for > patience and not isinstance(error, QuotaExceededError):
-            await self._withdraw(segment_id, error)
-            return
-        seconds = max(refusal.retry_after, min(60.0, 0.25 * 2.0**refusals))
-        await self._pause(job.provider, seconds, error)
-        await self._put_back(job.id, handover)
+        await self._pause(job.provider, refusal.closed_for, refusal.error, refuses_jobs=True)
+        await self._withdraw(segment_id, refusal.error)
 
     async def _pause(
         self, provider: str, seconds: float, error: CutsceneError, *, refuses_jobs: bool = False
@@ -153,8 +191,8 @@ class Submissions:
         pause = limits.Pause(provider, seconds, str(error), error.code, refuses_jobs)
         await self._database.write(limits.pause, pause)
 
-    async def _put_back(self, job_id: str, handover: int) -> None:
-        await self._database.write(transitions.put_back, job_id, handover)
+    async def _put_back(self, job_id: str, handover: int, *, after: float = 0.0) -> None:
+        await self._database.write(transitions.put_back, job_id, handover, after=after)
         self._slot_freed()
 
     async def _withdraw(self, segment_id: str, reason: CutsceneError) -> None:
@@ -163,7 +201,7 @@ class Submissions:
             self._slot_freed()
             raise reason
 
-    async def _until_postable(self, job: Row[Any]) -> Row[Any]:
+    async def _until_postable(self, job: Row[Any], handover: int) -> Row[Any]:
         """The current segment, once nobody else is posting it and nothing about it is unknown."""
         while True:
             segment = await self._database.read(segments.current, job.id)
@@ -171,7 +209,7 @@ class Submissions:
                 case SegmentState.POSTING:
                     await self._watch_other_post(segment)
                 case SegmentState.UNKNOWN:
-                    await self._resubmit_or_stop(job, segment)
+                    await self._resubmit_or_stop(job, handover, segment)
                 case _:
                     return segment
 
@@ -184,11 +222,11 @@ class Submissions:
         else:
             await asyncio.sleep(0.5)
 
-    async def _resubmit_or_stop(self, job: Row[Any], segment: Row[Any]) -> None:
+    async def _resubmit_or_stop(self, job: Row[Any], handover: int, segment: Row[Any]) -> None:
         """What may have been paid is not sent again unasked; what is free cannot be paid twice."""
         may_pay = self._settings.unknown_submit == "resubmit" or await self._is_free(segment.id)
         if may_pay and segment.attempt < self.LOST:
-            await self._database.write(transitions.plan_again, job.id, segment.id)
+            await self._database.write(transitions.resubmit, job.id, handover, segment.id)
             return
         raise SubmissionUnknownError(
             f"The answer of {job.provider} to the submission was lost, so it may have been paid for. "

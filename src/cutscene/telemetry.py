@@ -36,11 +36,13 @@ def log_to_stderr() -> None:
     _configure(sys.stderr, renderer, logging.INFO)
 
 
-_SECRETS: Final = re.compile(r"(?i)(https?://[^\s'\"?]+)\?[^\s'\"]+|(bearer\s+|key_)[\w.~+/-]+")
+_SECRETS: Final = re.compile(
+    r"(?i)(https?://[^\s'\"?]+)\?[^\s'\"]+|(bearer\s+|key_|data:[^,\s]{0,100},)[\w.~+/=-]+"
+)
 
 
 def redact(text: str) -> str:
-    """Signed links lose their query, keys their value."""
+    """Signed links lose their query, keys their value, data URIs their data."""
     return _SECRETS.sub(lambda found: f"{found[1] or found[2]}...", text)
 
 

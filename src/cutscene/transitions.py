@@ -20,8 +20,10 @@ __all__ = [
     "cancel",
     "close_segment",
     "fail",
+    "free_slot",
     "plan_again",
     "put_back",
+    "resubmit",
     "retry",
     "submit",
     "try_again",
@@ -53,32 +55,61 @@ def submit(
 
 
 def begin_post(connection: Connection, job_id: str, handover: int, segment_id: str, fence: str) -> bool:
-    """Cross the fence, which only the run that a job was handed over to may do."""
-    is_run = jobs.is_run(connection, job_id, handover, lock=True)
-    return is_run and segments.cross_fence(connection, segment_id, fence)
+    """Cross the fence: only the run that a job was handed over to may, and not once it is cancelled."""
+    job = jobs.lock_run(connection, job_id, handover)
+    may_post = job is not None and not job.cancel_requested
+    return may_post and segments.cross_fence(connection, segment_id, fence)
 
 
 def put_back(connection: Connection, job_id: str, handover: int, *, after: float = 0.0) -> bool:
     """The provider takes nothing now: the job waits for its turn again, and others have its slot.
 
-    False where its run was replaced or somebody has cancelled it.
+    False where its run was replaced, another run is at its paid call, or somebody has cancelled it.
     """
-    tenant = jobs.read(connection, job_id).tenant
-    tenants.lock(connection, tenant)
-    if not jobs.put_back(connection, job_id, handover, after=after):
+    tenant = _lock_tenant(connection, job_id)
+    job = jobs.lock_run(connection, job_id, handover)
+    if job is None or job.cancel_requested:
         return False
-    _free_slot(connection, job_id)
-    tenants.waits_again(connection, tenant)
+    if segments.current(connection, job_id).state != SegmentState.PLANNED:
+        return False
+    _wait_again(connection, job_id, tenant, after)
     return True
 
 
 def try_again(connection: Connection, job_id: str, handover: int, segment_id: str, *, after: float) -> bool:
     """A generation failed at no cost, and may well succeed in ``after`` seconds: one more attempt."""
-    if not put_back(connection, job_id, handover, after=after):
+    tenant = _lock_tenant(connection, job_id)
+    job = jobs.lock_run(connection, job_id, handover)
+    if job is None or job.cancel_requested:
         return False
     ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
-    plan_again(connection, job_id, after=segment_id)
+    plan_again(connection, job_id, after=segment_id, is_retry=True)
+    _wait_again(connection, job_id, tenant, after)
     return True
+
+
+def resubmit(connection: Connection, job_id: str, handover: int, segment_id: str) -> None:
+    """A lost submission is made once more, by the run that the job was handed over to."""
+    if jobs.lock_run(connection, job_id, handover) is not None:
+        plan_again(connection, job_id, after=segment_id)
+
+
+def free_slot(connection: Connection, job_id: str, handover: int) -> None:
+    """Nothing of that run is generated any more."""
+    if jobs.lock_run(connection, job_id, handover) is not None:
+        _free_slot(connection, job_id)
+
+
+def _lock_tenant(connection: Connection, job_id: str) -> str:
+    tenant = str(jobs.read(connection, job_id).tenant)
+    tenants.lock(connection, tenant)
+    return tenant
+
+
+def _wait_again(connection: Connection, job_id: str, tenant: str, after: float) -> None:
+    jobs.put_back(connection, job_id, after=after)
+    _free_slot(connection, job_id)
+    tenants.waits_again(connection, tenant)
 
 
 def close_segment(
@@ -118,14 +149,14 @@ def withdraw(connection: Connection, segment_id: str, error: CutsceneError) -> b
     return True
 
 
-def plan_again(connection: Connection, job_id: str, after: str) -> None:
+def plan_again(connection: Connection, job_id: str, after: str, *, is_retry: bool = False) -> None:
     """An attempt after that one, with a hold of its own; what that one may have cost counts as paid."""
     last = segments.current(connection, job_id)
     if last.id != after or last.state == SegmentState.PLANNED:
         return  # somebody else did
     ledger.close(connection, last.id, ledger.open_amount(connection, last.id), Basis.ASSUMED)
     segments.end(connection, last.id, SegmentState.FAILED)
-    segment_id = segments.plan(connection, job_id, last.position, last.attempt + 1)
+    segment_id = segments.plan(connection, job_id, last.position, last.attempt + 1, is_retry=is_retry)
     ledger.hold_again(connection, segment_id, like=last.id)
 
 
@@ -176,11 +207,12 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
     """Back into the queue, keeping what was paid for."""
     tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
-    if not jobs.requeue(connection, job_id):
+    last = segments.current(connection, job_id)
+    is_accepted = last.state in {SegmentState.SUCCEEDED, SegmentState.RUNNING}
+    if not jobs.requeue(connection, job_id, is_accepted=is_accepted):
         raise ConflictError(f"Job {job_id} is {job.state}: only failed or cancelled jobs can be retried.")
     _free_slot(connection, job_id)
-    last = segments.current(connection, job_id)
-    if last.state not in {SegmentState.SUCCEEDED, SegmentState.RUNNING}:
+    if not is_accepted:
         plan_again(connection, job_id, after=last.id)
     tenants.starts_waiting(connection, tenant, max_active)
 
@@ -188,13 +220,16 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
 def write_off(connection: Connection, longest_life: Mapping[str, float]) -> None:
     """What no task can be at work on any more: slots are freed, open holds count as paid.
 
-    Seconds that a task of each provider lives at the longest.
+    Not those of lost submissions: somebody may still find out that they were not.
+    ``longest_life``: seconds that a task of each provider lives at the most.
     """
     for provider, seconds in longest_life.items():
         for segment in segments.outlived(connection, provider, seconds):
-            held = ledger.open_amount(connection, segment.id)
-            ledger.close(connection, segment.id, held, Basis.ASSUMED)
-            _free_slot(connection, segment.job_id)
+            if segment.state != SegmentState.UNKNOWN:
+                held = ledger.open_amount(connection, segment.id)
+                ledger.close(connection, segment.id, held, Basis.ASSUMED)
+            if segments.current(connection, segment.job_id).id == segment.id:
+                _free_slot(connection, segment.job_id)
 
 
 def _free_slot(connection: Connection, job_id: str) -> None:

@@ -19,6 +19,7 @@ from cutscene.providers import (
     Capabilities,
     Done,
     Failed,
+    Gone,
     Model,
     NotSubmitted,
     Pending,
@@ -109,7 +110,7 @@ async def test_an_estimate_is_an_upper_bound_in_credits(provider: Provider) -> N
 
 async def test_a_request_becomes_footage(provider: Provider, tmp_path: Path) -> None:
     request = VideoRequest(prompt="mountains at dusk", duration=2.0, seed=3)
-    submitted = await provider.submit(request)
+    submitted = await provider.submit(await provider.prepare(request))
     state = await outcome(provider, submitted.task_id)
     assert isinstance(state, Done)
     again = await outcome(provider, submitted.task_id)
@@ -125,7 +126,7 @@ async def test_a_request_becomes_footage(provider: Provider, tmp_path: Path) -> 
 async def test_a_picture_is_taken_as_a_data_uri(provider: Provider, still: bytes) -> None:
     picture = crop_to(still, *Aspect.SQUARE.size)
     request = VideoRequest(prompt="a gentle pan", image=picture.data_uri, aspect=Aspect.SQUARE, duration=1.0)
-    submitted = await provider.submit(request)
+    submitted = await provider.submit(await provider.prepare(request))
     assert isinstance(await outcome(provider, submitted.task_id), Done)
 
 
@@ -143,25 +144,26 @@ async def test_two_submissions_are_two_tasks(provider: Provider) -> None:
 async def test_what_is_wrong_is_not_submitted(provider: Provider) -> None:
     request = VideoRequest(prompt="[refuse]", duration=1.0, model=None if provider.id == "scripted" else "no")
     with pytest.raises(NotSubmitted) as refused:
-        await provider.submit(request)
+        await provider.submit(await provider.prepare(request))
     assert isinstance(refused.value.error, CutsceneError)
     assert refused.value.retry_after is None
 
 
 async def test_cancel_ends_a_task_and_may_be_repeated(provider: Provider) -> None:
     submitted = await provider.submit(VideoRequest(prompt="sea [work:60] [slow:60]", duration=4.0))
-    await provider.cancel(submitted.task_id)
-    await provider.cancel(submitted.task_id)
+    stopped = await provider.cancel(submitted.task_id)
+    assert await provider.cancel(submitted.task_id) == stopped
     if "(generations)" in provider.capabilities().address:  # that protocol knows no cancelling
+        assert not stopped
         assert isinstance(await provider.poll(submitted.task_id), Pending)
     else:
-        assert isinstance(await outcome(provider, submitted.task_id), Failed)
+        assert stopped
+        assert isinstance(await outcome(provider, submitted.task_id), Failed | Gone)
 
 
 async def test_a_task_nobody_knows_has_failed(provider: Provider) -> None:
     state = await provider.poll("local-0123456789abcdef")
-    assert isinstance(state, Failed)
-    assert state.retry_after is None
+    assert isinstance(state, Failed | Gone)
 
 
 async def test_the_thin_face(provider: Provider) -> None:

@@ -88,10 +88,9 @@ async def test_a_body_is_accepted(
             call = TASKS.create(provider.check(request), request, request.prompt)
             assert call.body is not None
             fits_the_sdk(call.path, call.body)
-            submitted = await provider.submit(request)
+            submitted = await provider.submit(await provider.prepare(request))
             assert submitted.estimate is not None
-            if model.price_is_public:
-                assert submitted.estimate <= provider.estimate(request)
+            assert submitted.estimate <= provider.estimate(request)
     assert vendor.state()["refused"][refused:] == []
 
 

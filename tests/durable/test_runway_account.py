@@ -131,6 +131,21 @@ async def test_a_vendor_that_is_away_and_back(open_vendor: OpenVendor, tmp_path:
     assert len(vendor.tasks()) == 2
 
 
+async def test_a_vendor_that_is_away_when_time_is_up(open_vendor: OpenVendor, tmp_path: Path) -> None:
+    """What was made meanwhile is fetched; nobody calls it stopped because nobody answered."""
+    vendor = open_vendor()
+    async with cutscene.open(runway_settings(vendor, tmp_path, runway_timeout_ms=2500)) as studio:
+        job = await studio.submit("acme", ask("[slow:1]"))
+        await looked_at(vendor, "a harbour")
+        vendor.hang_up()
+        await asyncio.sleep(4)
+        assert (await studio.get("acme", job.id)).state == JobState.RUNNING
+        vendor.listen()
+        await studio.wait("acme", job.id, timeout=30)
+    [task] = vendor.tasks()
+    assert not task["cancelled"]
+
+
 async def test_a_vendor_that_stays_away_is_given_up_at_no_cost(
     tmp_path: Path, open_vendor: OpenVendor
 ) -> None:

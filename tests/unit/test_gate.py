@@ -15,7 +15,14 @@ from sqlalchemy import Connection
 from cutscene import gate, jobs, ledger, limits, segments, tenants, transitions
 from cutscene.database import Database, clock, open_database
 from cutscene.domain import Credits, JobState, SegmentState, VideoRequest
-from cutscene.errors import CancelledError, ConflictError, ProviderError, SubmissionUnknownError
+from cutscene.errors import (
+    CancelledError,
+    ConflictError,
+    GenerationTimeoutError,
+    ProviderError,
+    QuotaExceededError,
+    SubmissionUnknownError,
+)
 from cutscene.ledger import Account
 from cutscene.tables import jobs as job_table
 from cutscene.tables import segments as segment_table
@@ -297,7 +304,101 @@ def test_a_lost_slot_comes_back_when_no_task_can_live_any_more(database: Databas
         connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
         transitions.write_off(connection, {"fast": 600.0})
         assert admit(connection, fast=1) == ["a2"]
-        assert ledger.open_amount(connection, "a1-0-1") == Credits()  # nobody says: counted as paid
+        assert ledger.open_amount(connection, "a1-0-1") == Credits.of(20)  # for a person to say
+        transitions.cancel(connection, "a", "a1")
+        assert ledger.open_amount(connection, "a1-0-1") == Credits()
+        assert ledger.spent(connection, "a1") == Credits()
+
+
+def test_a_timeout_counts_as_paid_when_no_task_can_live_any_more(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        segments.cross_fence(connection, "a1-0-1", "f")
+        segments.record_task(connection, "a1-0-1", "f", "task")
+        transitions.close_segment(
+            connection, "a1-0-1", SegmentState.FAILED, None, GenerationTimeoutError("Too late.")
+        )
+        connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
+        transitions.write_off(connection, {"fast": 600.0})
+        assert ledger.spent(connection, "a1") == Credits.of(20)
+
+
+def test_an_old_attempt_frees_no_slot_of_a_newer_one(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        segments.cross_fence(connection, "a1-0-1", "f")
+        connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
+        segments.lose(connection, "a1-0-1", "f")
+        transitions.fail(connection, "a1", 1, SubmissionUnknownError("Lost."))
+        transitions.retry(connection, "a", "a1", 1)
+        admit(connection, fast=1)
+        segments.cross_fence(connection, "a1-0-2", "g")
+        segments.lose(connection, "a1-0-2", "g")
+        transitions.fail(connection, "a1", 2, SubmissionUnknownError("Lost again."))
+        transitions.write_off(connection, {"fast": 600.0})
+        assert counters(connection, "a") == (0, 1)
+
+
+def test_what_is_refused_for_now_waits_without_a_slot(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        assert admit(connection, fast=1) == ["a1"]
+        assert transitions.put_back(connection, "a1", 1, after=60.0)
+        assert not transitions.put_back(connection, "a1", 1)  # the commit's answer was lost
+        assert counters(connection, "a") == (1, 0)
+        assert admit(connection, fast=1) == []  # not before
+        assert not transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")  # no longer its run
+        connection.execute(sa.update(job_table).values(not_before=0.0))
+        assert admit(connection, fast=1) == ["a1"]
+        assert not transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
+        assert transitions.begin_post(connection, "a1", 2, "a1-0-1", "f")
+        assert not transitions.put_back(connection, "a1", 2)  # it may be paid for by now
+        assert counters(connection, "a") == (0, 1)
+
+
+def test_what_is_cancelled_is_neither_posted_nor_put_back(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        transitions.cancel(connection, "a", "a1")
+        assert not transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
+        assert not transitions.put_back(connection, "a1", 1)
+        assert transitions.withdraw(connection, "a1-0-1", CancelledError("The job was cancelled."))
+        assert counters(connection, "a") == (0, 0)
+
+
+def test_a_generation_is_tried_again_once_more_in_its_turn(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
+        segments.record_task(connection, "a1-0-1", "f", "task")
+        assert transitions.try_again(connection, "a1", 1, "a1-0-1", after=0.0)
+        assert not transitions.try_again(connection, "a1", 1, "a1-0-1", after=0.0)
+        second = segments.current(connection, "a1")
+        assert (second.attempt, second.state, second.is_retry) == (2, SegmentState.PLANNED, True)
+        assert ledger.open_amount(connection, "a1-0-1") == Credits()
+        assert ledger.open_amount(connection, "a1-0-2") == Credits.of(20)
+        assert counters(connection, "a") == (1, 0)
+
+
+def test_a_pause_does_not_concern_what_was_accepted(database: Database) -> None:
+    """Its footage is paid for, and its link expires."""
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        submit(connection, "b1", "b")
+        assert admit(connection, fast=1) == ["a1"]
+        transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
+        segments.record_task(connection, "a1-0-1", "f", "task")
+        end(connection, "a1")
+        transitions.fail(connection, "a1", 1, ProviderError("The download failed."))
+        transitions.retry(connection, "a", "a1", 1)
+        limits.pause(connection, limits.Pause("fast", 60, "No credits.", "QUOTA_EXCEEDED_ERROR", True))
+        assert admit(connection, fast=5) == ["a1"]
+        with pytest.raises(QuotaExceededError, match="Nothing is sent there"):
+            submit(connection, "c1", "c")
         assert ledger.spent(connection, "a1") == Credits.of(20)
 
 

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from cutscene import jobs, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Credits, VideoRequest
-from cutscene.errors import ProviderError
+from cutscene.errors import CancelledError, GenerationTimeoutError, ProviderError
 from cutscene.ledger import Account
 from cutscene.poller import Poller
-from cutscene.providers import Done, Failed, Pending, TaskState
+from cutscene.providers import Done, Failed, Gone, Pending, TaskState
 from cutscene.tables import jobs as table
 from scripted import ScriptedProvider
 
@@ -30,6 +30,7 @@ class Quick(Poller):
     CANCEL_EVERY = 0.05
     LOOK_TIMEOUT = 0.2
     SLOWEST = 0.05
+    GONE_FOR = 0.4
 
 
 class Vendor(ScriptedProvider):
@@ -40,13 +41,15 @@ class Vendor(ScriptedProvider):
         self.look = look
         self.looks = 0
         self.cancelled: list[str] = []
+        self.stops = True
 
     async def poll(self, task_id: str) -> TaskState:
         self.looks += 1
         return await self.look()
 
-    async def cancel(self, task_id: str) -> None:
+    async def cancel(self, task_id: str) -> bool:
         self.cancelled.append(task_id)
+        return self.stops
 
 
 @pytest.fixture
@@ -86,15 +89,79 @@ async def queued() -> TaskState:
     return Pending(queued=True)
 
 
-@pytest.mark.parametrize("look", [broken, trouble, hanging, queued])
-async def test_every_task_ends_by_its_deadline(database: Database, tmp_path: Path, look: Look) -> None:
-    vendor = Vendor(tmp_path, look)
+async def gone() -> TaskState:
+    return Gone()
+
+
+async def test_a_task_that_does_not_end_is_stopped_at_its_deadline(
+    database: Database, tmp_path: Path
+) -> None:
+    vendor = Vendor(tmp_path, queued)
     async with Quick(database) as poller:
-        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", left=0.6), 10)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.4), 10)
     assert isinstance(state, Failed)
     assert state.error.code == "TIMEOUT_ERROR"
     assert state.credits is None  # nobody knows
     assert vendor.cancelled == ["t"]
+
+
+@pytest.mark.parametrize("look", [broken, trouble, hanging])
+async def test_a_task_that_nobody_answers_for_is_not_called_stopped(
+    database: Database, tmp_path: Path, look: Look
+) -> None:
+    """It may be done by now, and is paid for: another look must be possible."""
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        with pytest.raises(GenerationTimeoutError, match="nobody knows what it has made"):
+            await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.4), 10)
+    assert vendor.cancelled == []
+
+
+async def test_looking_goes_on_past_the_deadline_until_it_is_answered(
+    database: Database, tmp_path: Path
+) -> None:
+    began = asyncio.get_running_loop().time()
+
+    async def look() -> TaskState:
+        if asyncio.get_running_loop().time() - began < 0.3:
+            raise ProviderError("503")
+        return Done(("file:///x",))
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.9), 10)
+    assert isinstance(state, Done)
+
+
+async def test_a_provider_that_does_not_stop_leaves_the_task_to_be_looked_at(
+    database: Database, tmp_path: Path
+) -> None:
+    vendor = Vendor(tmp_path, queued)
+    vendor.stops = False
+    async with Quick(database) as poller:
+        with pytest.raises(GenerationTimeoutError):
+            await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.9), 10)
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0.0))
+        await asyncio.sleep(0.1)
+        await database.write(jobs.request_cancel, "j")
+        with pytest.raises(CancelledError):
+            await asyncio.wait_for(waiting, 10)
+
+
+async def test_one_answer_that_there_is_no_such_task_is_not_believed(
+    database: Database, tmp_path: Path
+) -> None:
+    async def look() -> TaskState:
+        return Gone() if vendor.looks < 3 else Done(("file:///x",))
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        assert isinstance(await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 10), Done)
+        vendor = Vendor(tmp_path, gone)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 10)
+    assert isinstance(state, Failed)
+    assert "has no such task any more" in str(state.error)
+    assert vendor.looks > 3
 
 
 async def test_trouble_with_looking_is_no_trouble_with_the_task(database: Database, tmp_path: Path) -> None:
@@ -105,7 +172,7 @@ async def test_trouble_with_looking_is_no_trouble_with_the_task(database: Databa
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
-        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", left=30), 10)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 10)
     assert state == Done(("file:///x",), Credits.of(3))
     assert vendor.cancelled == []
 
@@ -118,7 +185,7 @@ async def test_cancelling_wins_over_a_look_under_way(database: Database, tmp_pat
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
-        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", left=30))
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
         await asyncio.sleep(0.2)
         await database.write(jobs.request_cancel, "j")
         state = await asyncio.wait_for(waiting, 10)
@@ -136,7 +203,7 @@ async def test_two_runs_of_one_job_both_hear_of_its_end(database: Database, tmp_
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
-        runs = [asyncio.create_task(poller.outcome("j", vendor, "t", left=30)) for _ in range(2)]
+        runs = [asyncio.create_task(poller.outcome("j", vendor, "t", age=0)) for _ in range(2)]
         await asyncio.sleep(0.1)
         ended = True
         done = await asyncio.wait_for(asyncio.gather(*runs), 10)

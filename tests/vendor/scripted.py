@@ -77,6 +77,9 @@ class ScriptedProvider:
     def estimate(self, request: VideoRequest) -> Credits:
         return Credits(self.check(request).credits_per_second.milli * round(request.duration))
 
+    async def prepare(self, request: VideoRequest) -> VideoRequest:
+        return request
+
     async def submit(self, request: VideoRequest) -> Submitted:
         prompt = request.prompt
         self._write_down("post", prompt)
@@ -116,11 +119,12 @@ class ScriptedProvider:
             )
         return Done((self._footage(task_id, task["frames"]).as_uri(),), charged, {"id": task_id})
 
-    async def cancel(self, task_id: str) -> None:
+    async def cancel(self, task_id: str) -> bool:
         path = self.root / f"{task_id}.json"
         if path.exists():
             self._write_down("cancel", json.loads(path.read_text())["prompt"])
             path.unlink()
+        return True
 
     async def account(self) -> AccountState:
         return AccountState()

@@ -92,6 +92,9 @@ def _emulated(settings: Settings, emulator: Emulator) -> Settings:
         runway_api_key=emulator.key,
         runway_api_flavor="tasks",
         runway_poll_interval_ms=500,
+        runway_text_model="",
+        runway_image_model="",
+        runway_max_prompt_chars=500,
     )
 
 

@@ -113,7 +113,7 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
     elif job.error is None:
         print(job.id)  # noqa: T201 -- what scripts capture
     if job.error is not None:
-        say(f"Error: {job.error}")
+        say(f"Error: {job.error}" + (f" Detail: {job.detail}" if job.detail else ""))
         raise typer.Exit(1)
 
 

@@ -23,10 +23,11 @@ def take_picture(source: str, request: VideoRequest) -> picture.Picture:
     return picture.crop_to(picture.read_picture(source), width, height)
 
 
-def take_clip(source: str, request: VideoRequest, scratch: Path | None = None) -> bytes:
-    """An MP4 in the request's shape and rate; what is to be changed is cut to its length, too.
+def take_clip(source: str, request: VideoRequest, scratch: Path | None = None) -> tuple[bytes, float]:
+    """An MP4 in the request's shape and rate, and its seconds.
 
-    ``scratch`` is a folder for files on their way. Blocking; raises `InputValidationError`.
+    What is to be changed is cut to the request's length; what goes on stays whole. ``scratch`` is a
+    folder for files on their way. Blocking; raises `InputValidationError`.
     """
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,9 @@ def take_clip(source: str, request: VideoRequest, scratch: Path | None = None) -
             conform.conform(given, shaped, width=width, height=height, frames=frames, facts=facts)
         except boxes.UnplayableVideo as error:
             raise InputValidationError(f"The clip cannot be used. {error}") from error
-        return shaped.read_bytes()
+        if shaped.stat().st_size > picture.MAX_BYTES:
+            raise InputValidationError("The clip is too large in its new shape: give a shorter one.")
+        return shaped.read_bytes(), frames / FPS
 
 
 def with_data_uris(request: VideoRequest) -> VideoRequest:
@@ -49,10 +52,10 @@ def with_data_uris(request: VideoRequest) -> VideoRequest:
     def as_uri(source: str | None) -> str | None:
         return None if source is None else take_picture(source, request).data_uri
 
-    video = (
-        None if request.video is None else picture.to_data_uri(take_clip(request.video, request), "video/mp4")
-    )
-    return replace(request, image=as_uri(request.image), last_image=as_uri(request.last_image), video=video)
+    if request.video is not None:
+        data, seconds = take_clip(request.video, request)
+        return replace(request, video=picture.to_data_uri(data, "video/mp4"), video_seconds=seconds)
+    return replace(request, image=as_uri(request.image), last_image=as_uri(request.last_image))
 
 
 def _read_clip(source: str) -> bytes:

@@ -27,6 +27,7 @@ __all__ = [
     "Capabilities",
     "Done",
     "Failed",
+    "Gone",
     "Model",
     "NotSubmitted",
     "OpenProvider",
@@ -160,22 +161,34 @@ class Failed:
     """Seconds after which the same request may well succeed; None: it would fail again."""
 
 
-TaskState = Pending | Done | Failed
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The provider knows no such task: expired, deleted, or not yet known everywhere."""
+
+
+TaskState = Pending | Done | Failed | Gone
 
 
 class NotSubmitted(Exception):  # noqa: N818 -- an outcome of `submit` rather than a fault
     """Known not to have been accepted: nothing was or will be charged."""
 
     def __init__(
-        self, error: CutsceneError, *, retry_after: float | None = None, closed_for: float = 0.0
+        self,
+        error: CutsceneError,
+        *,
+        retry_after: float | None = None,
+        passes: bool = False,
+        closed_for: float = 0.0,
     ) -> None:
         """With ``retry_after`` (seconds) the same request may be sent again then; without, never.
 
+        ``passes``: it surely will be taken one day, so that nobody need lose patience.
         ``closed_for``: seconds in which the whole account is refused whatever it asks.
         """
         super().__init__(str(error))
         self.error = error
         self.retry_after = retry_after
+        self.passes = passes
         self.closed_for = closed_for
 
 
@@ -204,6 +217,13 @@ class Provider(Protocol):
         """Upper bound of what the request may cost. No I/O."""
         ...
 
+    async def prepare(self, request: VideoRequest) -> VideoRequest:
+        """The request as `submit` takes it. Whatever can be done before the paid call is done here.
+
+        It costs nothing and may be repeated. Raises `NotSubmitted`.
+        """
+        ...
+
     async def submit(self, request: VideoRequest) -> Submitted:
         """Ask once. Raises `NotSubmitted` or `SubmissionUnknown`, nothing else: the difference is money."""
         ...
@@ -212,8 +232,11 @@ class Provider(Protocol):
         """Look once. Raises `ProviderError` when the look itself failed, which says nothing of the task."""
         ...
 
-    async def cancel(self, task_id: str) -> None:
-        """Tell the provider to stop. Doing so twice, or too late, is no error."""
+    async def cancel(self, task_id: str) -> bool:
+        """Tell the provider to stop; whether it says that it has. Doing so twice, or too late, is no error.
+
+        Raises `ProviderError` when it could not be told.
+        """
         ...
 
     async def account(self) -> AccountState:
@@ -243,19 +266,26 @@ def choose_model(capabilities: Capabilities, request: VideoRequest, provider: st
 
 
 def _misfit(model: Model, request: VideoRequest) -> str | None:
-    if reason := _unfit_source(model, request):
+    if reason := _unfit_source(model, request) or _unfit_length(model, request):
         return reason
     if request.motion is not None and not model.motion:
         return f"Model {model.id!r} takes no camera motion: leave it out."
     if request.aspect not in model.sizes:
         return f"Model {model.id!r} makes no {request.aspect} clips: choose one of {', '.join(model.sizes)}."
-    if request.duration > model.durations[-1]:
-        return f"Model {model.id!r} makes at most {model.durations[-1]:g} seconds, not {request.duration:g}."
     if len(request.prompt) > model.max_prompt_chars:
         return (
             f"The prompt has {len(request.prompt)} characters, "
             f"at most {model.max_prompt_chars} are allowed: shorten it."
         )
+    return None
+
+
+def _unfit_length(model: Model, request: VideoRequest) -> str | None:
+    shortest, longest = model.durations[0], model.durations[-1]
+    if request.duration > longest:
+        return f"Model {model.id!r} makes at most {longest:g} seconds, not {request.duration:g}."
+    if request.video is not None and request.duration < shortest:
+        return f"Model {model.id!r} takes clips of {shortest:g} seconds or more."
     return None
 
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from cutscene.domain import Credits, VideoRequest
 from cutscene.errors import CutsceneError, GenerationTimeoutError, ProviderError, SubmissionUnknownError
@@ -17,6 +17,7 @@ from cutscene.media.source import with_data_uris
 from cutscene.providers import (
     Done,
     Failed,
+    Gone,
     Model,
     NotSubmitted,
     Pending,
@@ -27,6 +28,9 @@ from cutscene.providers import (
 
 __all__ = ["generate_video", "short_form"]
 
+_SUBMITTING: Final = 60.0
+"""Seconds that a provider has to answer a submission."""
+
 
 async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[str, Any]:
     """Submit, wait, answer ``{uri, metadata}``; never submits twice.
@@ -35,13 +39,15 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
     (nothing is downloaded here): provider_id, model, duration_sec, resolution, fps, format,
     cost_usd, raw_response. Raises a `CutsceneError`.
     """
-    request = VideoRequest.from_json(params)
+    request = await asyncio.to_thread(with_data_uris, VideoRequest.from_json(params))
     model = provider.check(request)
     try:
-        submitted = await provider.submit(await asyncio.to_thread(with_data_uris, request))
+        prepared = await provider.prepare(request)
+        async with asyncio.timeout(_SUBMITTING):
+            submitted = await provider.submit(prepared)
     except NotSubmitted as refusal:
         raise refusal.error from refusal
-    except SubmissionUnknown as lost:
+    except (SubmissionUnknown, TimeoutError) as lost:
         raise SubmissionUnknownError(f"The answer of {provider.id} was lost: it may be paid for.") from lost
     done = await _wait(provider, submitted.task_id)
     if not done.urls:
@@ -71,7 +77,7 @@ async def _wait(provider: Provider, task_id: str) -> Done:
                     return done
                 case Failed(error=error):
                     raise error
-                case Pending():
+                case Pending() | Gone():
                     await asyncio.sleep(pace.poll_interval)
     except asyncio.CancelledError:
         await _stop(provider, task_id)

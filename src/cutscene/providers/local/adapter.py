@@ -104,6 +104,9 @@ class LocalProvider:
         self.check(request)
         return Credits()
 
+    async def prepare(self, request: VideoRequest) -> VideoRequest:
+        return request
+
     async def submit(self, request: VideoRequest) -> Submitted:
         task_id = f"local-{secrets.token_hex(8)}"
         try:
@@ -128,12 +131,13 @@ class LocalProvider:
         rendering = self._renderings.get(task_id) or self._start(task_id)
         return Pending(rendering.progress, queued=rendering.progress is None)
 
-    async def cancel(self, task_id: str) -> None:
+    async def cancel(self, task_id: str) -> bool:
         folder = self._folder(task_id)
         if folder.exists() and not (folder / "clip.mp4").exists():
             (folder / "failure.txt").write_text("The task was cancelled.")
         if rendering := self._renderings.get(task_id):
             rendering.stop.set()
+        return True
 
     async def account(self) -> AccountState:
         return AccountState()

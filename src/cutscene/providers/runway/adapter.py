@@ -17,7 +17,7 @@ from cutscene.media import picture
 from cutscene.providers import (
     AccountState,
     Capabilities,
-    Failed,
+    Gone,
     NotSubmitted,
     SubmissionUnknown,
     Submitted,
@@ -52,9 +52,11 @@ class RunwayProvider:
     id = "runway"
 
     def __init__(
-        self, settings: Settings, flavor: Flavor, connection: Connection, *, private_links: bool = False
+        self, settings: Settings, flavor: Flavor, connection: Connection, *, is_private: bool | None
     ) -> None:
+        """``is_private``: whether the vendor's own address is; None: its name could not be resolved."""
         self._settings = settings
+        self._is_private = is_private
         self._flavor = flavor
         self._connection = connection
         self._is_live = connection.host in LIVE_HOSTS
@@ -66,17 +68,17 @@ class RunwayProvider:
             poll_interval=settings.runway_poll_interval_ms / 1000,
             timeout=timeout,
             longest_life=max(timeout, _LONGEST_LIFE),
-            private_links=private_links,
+            private_links=bool(is_private),
             address=f"{connection.host} ({flavor.id})",
-            warnings=tuple(_warnings(settings, flavor, connection.host, is_private=private_links)),
+            warnings=tuple(_warnings(settings, flavor, connection.host, is_private=bool(is_private))),
         )
 
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
     def check(self, request: VideoRequest) -> RunwayModel:
-        self._refuse_retired(request.model)
         wanted = request.model or self._default_model(request)
+        self._refuse_retired(wanted)
         model = choose_model(self._capabilities, replace(request, model=wanted), self.id)
         assert isinstance(model, RunwayModel)
         _check_prompt(_prompt(request), model)
@@ -86,21 +88,26 @@ class RunwayProvider:
         model = self.check(request)
         edits_whole = model.edits_whole and request.video is not None and not request.extend
         seconds = model.durations[-1] if edits_whole else model.length(request.duration)
-        given = request.duration if request.video is not None else 0.0
+        given = (request.video_seconds or request.duration) if request.video is not None else 0.0
         milli = model.credits_per_second.milli * seconds + model.video_credits_per_second.milli * given
         return max(model.min_credits, Credits(-int(-milli // 1)))
+
+    async def prepare(self, request: VideoRequest) -> VideoRequest:
+        try:
+            fitted = await asyncio.to_thread(_fit_pictures, request, self.check(request))
+            if fitted.video is None or len(fitted.video) <= _MAX_DATA_URI:
+                return fitted
+            clip = picture.from_data_uri(fitted.video)
+        except CutsceneError as error:
+            raise NotSubmitted(error) from error
+        return replace(fitted, video=await self._connection.upload(clip, "clip.mp4", "video/mp4"))
 
     async def submit(self, request: VideoRequest) -> Submitted:
         try:
             model = self.check(request)
-            fitted = await asyncio.to_thread(_fit_pictures, request, model)
         except CutsceneError as error:
             raise NotSubmitted(error) from error
-        if fitted.video is not None and len(fitted.video) > _MAX_DATA_URI:
-            clip = picture.from_data_uri(fitted.video)
-            uploaded = await self._connection.upload(clip, "clip.mp4", "video/mp4")
-            fitted = replace(fitted, video=uploaded)
-        answer = await self._connection.submit(self._flavor.create(model, fitted, _prompt(request)))
+        answer = await self._connection.submit(self._flavor.create(model, request, _prompt(request)))
         submitted = self._flavor.read_created(answer.body)
         if submitted is None:
             raise SubmissionUnknown(f"{self._connection.host} accepted, and named no task")
@@ -109,7 +116,7 @@ class RunwayProvider:
     async def poll(self, task_id: str) -> TaskState:
         answer = await self._connection.ask(self._flavor.look(task_id))
         if answer.status == 404 and said(answer.body):
-            return Failed(ProviderError("Runway has no such task any more."))
+            return Gone()
         state = None
         if answer.status == 200:
             state = self._flavor.read_state(answer.body, self._capabilities.poll_interval)
@@ -117,10 +124,13 @@ class RunwayProvider:
             raise ProviderError(f"{self._connection.host} answered a look with {answer.status}.")
         return state
 
-    async def cancel(self, task_id: str) -> None:
+    async def cancel(self, task_id: str) -> bool:
         answer = await self._connection.ask(self._flavor.cancel(task_id))
-        if answer.status >= 400 and answer.status not in (404, 405):
-            raise ProviderError(f"{self._connection.host} answered a cancellation with {answer.status}.")
+        if 200 <= answer.status < 300:
+            return True
+        if answer.status in (404, 405):  # gone already, or a protocol that knows no cancelling
+            return answer.status == 404 and isinstance(await self.poll(task_id), Gone)
+        raise ProviderError(f"{self._connection.host} answered a cancellation with {answer.status}.")
 
     async def account(self) -> AccountState:
         answer = await self._connection.ask(self._flavor.account)
@@ -128,8 +138,15 @@ class RunwayProvider:
             raise wrong_place(self._connection.host)
         if answer.status not in (200, 404, 405):
             raise ProviderError(f"{self._connection.host} answered with {answer.status}.")
+        if self._is_private is None:
+            await self._learn_privacy()
         state = self._flavor.read_account(answer.body)
         return replace(state, concurrency=self._settings.runway_account_concurrency or state.concurrency)
+
+    async def _learn_privacy(self) -> None:
+        """The name service was away when the provider was opened, and is back."""
+        self._is_private = await _is_private(self._connection.host)
+        self._capabilities = replace(self._capabilities, private_links=bool(self._is_private))
 
     def _default_model(self, request: VideoRequest) -> str | None:
         """None: the first for what the request starts from."""
@@ -202,11 +219,11 @@ async def open_provider(settings: Settings) -> AsyncIterator[RunwayProvider]:
         raise ProviderAuthError("Runway needs a key: set RUNWAY_API_KEY.")
     base_url = settings.runway_api_base_url
     flavor = _flavor(settings)
-    headers = {"Authorization": f"Bearer {settings.runway_api_key.get_secret_value()}", **flavor.headers}
-    # The rest of a submission's time is for the paid call: what times out there may have been paid for.
-    async with open_connection(base_url, headers, uploading=settings.submit_timeout / 2) as connection:
-        private = await _is_private(connection.host)
-        yield RunwayProvider(settings, flavor, connection, private_links=private)
+    key = settings.runway_api_key.get_secret_value()
+    async with open_connection(
+        base_url, {"Authorization": f"Bearer {key}", **flavor.headers}, key
+    ) as connection:
+        yield RunwayProvider(settings, flavor, connection, is_private=await _is_private(connection.host))
 
 
 def _flavor(settings: Settings) -> Flavor:
@@ -220,12 +237,12 @@ def _flavor(settings: Settings) -> Flavor:
             return TASKS if host in LIVE_HOSTS else GENERATIONS
 
 
-async def _is_private(host: str) -> bool:
-    """Whether the host's addresses are not public; a name that is not known is not private."""
+async def _is_private(host: str) -> bool | None:
+    """Whether the host's addresses are not public; None where its name is not known."""
     if host in LIVE_HOSTS:
         return False
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
+    except (OSError, UnicodeError):
+        return None
     return not all(is_public(str(address[0])) for *_, address in found)

@@ -23,6 +23,10 @@ _LONGEST_ANSWER: Final = 4 * 2**20
 _CONNECT: Final = 10.0
 _LOOK: Final = 30.0
 """Seconds for a call that may be repeated; how long a submission may take is its caller's to say."""
+_SUBMITTING: Final = aiohttp.ClientTimeout(connect=30.0, sock_connect=_CONNECT)
+"""Of the connection alone, name service included: once it stands, the caller's bound holds."""
+_UPLOADING: Final = aiohttp.ClientTimeout(total=300.0, connect=30.0, sock_connect=_CONNECT)
+_JSON: Final = {"Content-Type": "application/json"}
 _CONNECTIONS: Final = 8
 """For looks, of all jobs together."""
 
@@ -54,12 +58,10 @@ class Connection:
         headers: Mapping[str, str],
         submitting: aiohttp.ClientSession,
         looking: aiohttp.ClientSession,
-        *,
-        uploading: float,
+        key: str,
     ) -> None:
-        """``uploading``: seconds that a file may take, less than a submission as a whole may."""
         self._base_url = base_url
-        self._uploading = aiohttp.ClientTimeout(total=uploading, sock_connect=_CONNECT)
+        self._key = key
         self._headers = headers
         self._submitting = submitting
         self._looking = looking
@@ -68,7 +70,7 @@ class Connection:
     async def submit(self, call: Call) -> Answer:
         """The paid call, made once; raises `NotSubmitted` or `SubmissionUnknown`."""
         try:
-            answer = await self._send(self._submitting, call, aiohttp.ClientTimeout(sock_connect=_CONNECT))
+            answer = await self._send(self._submitting, call, _SUBMITTING)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             unknown_name = isinstance(error, aiohttp.ClientConnectorDNSError)
             raise refusals.unreachable(self.host, _reason(error), unknown_name=unknown_name) from error
@@ -98,13 +100,13 @@ class Connection:
         """
         call = Call("POST", "/v1/uploads", {"filename": filename, "type": "ephemeral"})
         try:
-            answer = await self._send(self._looking, call, self._uploading)
+            answer = await self._send(self._looking, call, _UPLOADING)
             if refusals.is_conclusive(answer.status):
                 raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
             form = aiohttp.FormData({str(name): str(value) for name, value in answer.body["fields"].items()})
             form.add_field("file", BytesIO(data), filename=filename, content_type=media_type)
             link = URL(answer.body["uploadUrl"], encoded=True)
-            async with self._looking.post(link, data=form, timeout=self._uploading, raise_for_status=True):
+            async with self._looking.post(link, data=form, timeout=_UPLOADING, raise_for_status=True):
                 return str(answer.body["runwayUri"])
         except (aiohttp.ClientError, OSError) as error:
             raise refusals.unreachable(self.host, _reason(error)) from error
@@ -118,23 +120,23 @@ class Connection:
             call.method,
             URL(self._base_url + call.path, encoded=True),
             data=None if call.body is None else BytesIO(json.dumps(call.body).encode()),
-            headers={**self._headers, "Content-Type": "application/json"},
+            headers=self._headers if call.body is None else {**self._headers, **_JSON},
             allow_redirects=False,
             timeout=bounds,
         ) as response:
-            return Answer(response.status, response.headers, await _read_json(response))
+            return Answer(response.status, response.headers, await self._read_json(response))
 
-
-async def _read_json(response: aiohttp.ClientResponse) -> Any:
-    text = bytearray()
-    async for chunk in response.content.iter_any():
-        text += chunk
-        if len(text) > _LONGEST_ANSWER:
+    async def _read_json(self, response: aiohttp.ClientResponse) -> Any:
+        """Decoded, and without our key: some refuse it by repeating it."""
+        text = bytearray()
+        async for chunk in response.content.iter_any():
+            text += chunk
+            if len(text) > _LONGEST_ANSWER:
+                return None
+        try:
+            return json.loads(text.replace(self._key.encode(), b"..."))
+        except (ValueError, RecursionError):
             return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _reason(error: Exception) -> str:
@@ -149,9 +151,7 @@ def _reason(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def open_connection(
-    base_url: str, headers: Mapping[str, str], *, uploading: float
-) -> AsyncIterator[Connection]:
+async def open_connection(base_url: str, headers: Mapping[str, str], key: str) -> AsyncIterator[Connection]:
     """Two pools: looks share a few connections that stay open, each submission makes a fresh one.
 
     On a kept connection that the server has just closed, a submission's answer would count as lost.
@@ -163,4 +163,4 @@ async def open_connection(
         aiohttp.ClientSession(connector=fresh, **options) as submitting,
         aiohttp.ClientSession(connector=kept, **options) as looking,
     ):
-        yield Connection(base_url, headers, submitting, looking, uploading=uploading)
+        yield Connection(base_url, headers, submitting, looking, key)

@@ -31,8 +31,6 @@ class RunwayModel(Model):
     """For each second of a video that is given."""
     edits_whole: bool = False
     """Chooses the length of a video that it changes, and takes the longest's price until it has."""
-    price_is_public: bool = True
-    """Otherwise it is a bound of ours, above all that similar models cost."""
 
 
 def _sizes(landscape: tuple[int, int], square: tuple[int, int] | None) -> Sizes:
@@ -150,8 +148,7 @@ _KLING3_STANDARD: Final = RunwayModel(
     motion=True,
     durations=_seconds(3, 15),
     sizes=_HD_SQUARE,
-    credits_per_second=Credits.of(40),
-    price_is_public=False,
+    credits_per_second=Credits.of(40),  # its price is not public: a bound above that of similar models
     max_prompt_chars=2500,
     max_prompt_units=2500,
     takes_seed=False,
@@ -165,8 +162,7 @@ _KLING3_PRO: Final = RunwayModel(
     motion=True,
     durations=_seconds(3, 15),
     sizes=_FULL_HD_SQUARE,
-    credits_per_second=Credits.of(40),
-    price_is_public=False,
+    credits_per_second=Credits.of(40),  # its price is not public: a bound above that of similar models
     max_prompt_chars=2500,
     max_prompt_units=2500,
     takes_seed=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
@@ -32,54 +33,62 @@ _LONGEST_RETRY: Final = 3600.0
 _BOUND: Final = 300
 """Characters of the vendor's own words that are kept."""
 WRONG_HOST: Final = "api.runwayml.com"
+_CREDITS: Final = re.compile(r"(?i)\b(enough|insufficient|out of) credits")
+_KEY: Final = re.compile(r"(?i)\b(key|token|credentials?|unauthori[sz]ed|authenticat\w+|suspended)\b")
 
 
 def is_conclusive(status: int) -> bool:
     """Whether an answer other than success proves that nothing was accepted.
 
-    A 408 or a 5xx does not: the task may exist all the same.
+    A 408 or a 5xx does not: the task may exist all the same. Nor does a 302 or 303, which may say
+    where the answer to what was accepted stands.
     """
-    return 300 <= status < 500 and status != 408
+    return 300 <= status < 500 and status not in (302, 303, 408)
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: Any, *, host: str) -> NotSubmitted:
     """What a conclusive refusal means: for this request, and for the whole account."""
     words = said(body)
     match status:
-        case 401:
-            return _refused_key(words)
-        case 402:
+        case _ if status == 402 or _CREDITS.search(words):
             return _no_credits(words)
-        case 400 if "enough credits" in words.lower() or "insufficient credits" in words.lower():
-            return _no_credits(words)
-        case 403 if "not available" not in words.lower():
+        case _ if status == 401 or (status == 403 and _KEY.search(words)):
             return _refused_key(words)
         case 429:
             return _too_many(_retry_after(headers), words)
+        case 404 | 405:
+            return _wrong_place(host, words)
+        case _ if status < 400:
+            moved = ProviderError(f"{host} redirects instead of answering: correct RUNWAY_API_BASE_URL.")
+            return NotSubmitted(moved, retry_after=UNREACHABLE_RETRY)
         case _:
-            return NotSubmitted(_request_error(status, words, host).with_detail(words or None))
+            return NotSubmitted(_request_error(status).with_detail(words or None))
 
 
-def _request_error(status: int, words: str, host: str) -> CutsceneError:
-    """What is wrong with this request, or with where it was sent."""
+def _request_error(status: int) -> CutsceneError:
+    """What is wrong with this request. The vendor's own words are for operators."""
     match status:
         case 403:
-            return InputValidationError(_sentence("Runway does not offer this model to the account", words))
-        case 404 | 405:
-            return wrong_place(host)
+            return InputValidationError("Runway does not offer this to the account: choose another model.")
         case 413:
-            return InputValidationError(_sentence("Runway finds the request too large", words))
-        case _ if status < 400:
-            return ProviderError(f"{host} redirects instead of answering: correct RUNWAY_API_BASE_URL.")
+            return InputValidationError("Runway finds the request too large: give a smaller picture or clip.")
         case _:
-            return InputValidationError(_sentence("Runway refused the request", words))
+            return InputValidationError("Runway refused the request as it is: the job's detail says why.")
 
 
 def unreachable(host: str, reason: str, *, unknown_name: bool = False) -> NotSubmitted:
     """No connection was made, so nothing was sent."""
     if unknown_name and host == WRONG_HOST:
-        return NotSubmitted(wrong_place(host))
+        return _wrong_place(host, "")
     error = ProviderError(f"{host} cannot be reached ({reason}): check the network and RUNWAY_API_BASE_URL.")
+    return NotSubmitted(error, retry_after=UNREACHABLE_RETRY)
+
+
+def _wrong_place(host: str, words: str) -> NotSubmitted:
+    """Of no request in particular; a gateway that is being replaced says so for a moment, too."""
+    error = wrong_place(host).with_detail(words or None)
+    if host == WRONG_HOST:
+        return NotSubmitted(error, closed_for=CLOSED_FOR)
     return NotSubmitted(error, retry_after=UNREACHABLE_RETRY)
 
 
@@ -114,10 +123,6 @@ def _issue(issue: Any) -> str:
     return " ".join(part for part in (path, _message(issue)) if part)
 
 
-def _sentence(start: str, words: str) -> str:
-    return f"{start}: {words.rstrip('.')}." if words else f"{start}."
-
-
 def _no_credits(words: str) -> NotSubmitted:
     error = QuotaExceededError("The Runway account is out of credits: buy some, then retry the job.")
     return NotSubmitted(error.with_detail(words or None), closed_for=CLOSED_FOR)
@@ -131,7 +136,7 @@ def _refused_key(words: str) -> NotSubmitted:
 def _too_many(seconds: float | None, words: str) -> NotSubmitted:
     if "daily" in words.lower():
         quota = QuotaExceededError("The Runway account has used up its generations of the day.")
-        return NotSubmitted(quota.with_detail(words), retry_after=seconds or DAILY_RETRY)
+        return NotSubmitted(quota.with_detail(words), retry_after=seconds or DAILY_RETRY, passes=True)
     burst = RateLimitError("Runway gets too many requests at once: try again later.")
     return NotSubmitted(burst.with_detail(words or None), retry_after=seconds or BURST_RETRY)
 

@@ -32,13 +32,15 @@ def as_credits(value: Any) -> Credits | None:
 
 
 def as_progress(value: Any) -> float | None:
+    """0-1; None for what is no number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 -- not a number
         return None
-    return min(1.0, max(0.0, float(value)))
+    return float(min(1.0, max(0.0, value)))
 
 
 def text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """As a database takes it: halves of emojis, where the vendor cut one in two, are left out."""
+    return value.encode(errors="ignore").decode().replace("\0", "") if isinstance(value, str) else ""
 
 
 def task_path(prefix: str, task_id: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cutscene.domain import VideoRequest
 from cutscene.providers import AccountState, Submitted, TaskState
+from cutscene.providers.runway import models
 from cutscene.providers.runway.connection import Call
 from cutscene.providers.runway.flavors import Flavor
 from cutscene.providers.runway.models import RunwayModel
@@ -102,10 +103,12 @@ def read_state(answer: Any, pause: float) -> TaskState | None:
 
 def read_account(answer: Any) -> AccountState:
     tier = mapping(mapping(mapping(answer).get("tier")).get("models"))
-    places = [mapping(limits).get("maxConcurrentGenerations") for limits in tier.values()]
+    places = [mapping(tier.get(model.id)).get("maxConcurrentGenerations") for model in models.TASKS]
     known = [place for place in places if isinstance(place, int) and place > 0]
+    balance = mapping(answer).get("creditBalance")
     return AccountState(
-        credits=as_credits(mapping(answer).get("creditBalance")), concurrency=min(known, default=None)
+        credits=as_credits(max(0, balance) if isinstance(balance, int) else balance),
+        concurrency=min(known, default=None),
     )
 
 
