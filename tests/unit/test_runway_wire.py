@@ -184,7 +184,9 @@ async def test_without_a_key_it_says_which_setting_to_make(monkeypatch: pytest.M
     ],
 )
 async def test_the_protocol_follows_the_host(settings: dict[str, Any], address: str) -> None:
-    assert (await provider(**settings)).capabilities().address == address
+    able = (await provider(**settings)).capabilities()
+    assert able.address == address
+    assert able.private_links == ("127.0.0.1" in address)
 
 
 @pytest.mark.parametrize(
