@@ -213,7 +213,7 @@ class Poller:
         if has_stopped:
             return Failed(error, await self._cost(watch))
         if not watch.outcome.done():
-            watch.outcome.set_exception(error)
+            watch.outcome.set_exception(type(error)(f"{error} {_may_go_on(watch)}"))
         return None
 
     async def _cost(self, watch: _Watch) -> Credits | None:
@@ -250,7 +250,14 @@ class Poller:
                 return
             await asyncio.sleep(self.CANCEL_EVERY)
         if not watch.outcome.done():
-            watch.outcome.set_exception(error)
+            watch.outcome.set_exception(CancelledError(f"{error} {_may_go_on(watch)}"))
+
+
+def _may_go_on(watch: _Watch) -> str:
+    return (
+        f"{watch.provider.id} does not say that it has stopped: "
+        "'cutscene job retry' looks for it again without paying."
+    )
 
 
 def _plain(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from cutscene import jobs, transitions
+from cutscene.database import Database, open_database
+from cutscene.domain import Credits, VideoRequest
+from cutscene.ledger import Account
 
 Frame = NDArray[np.uint8]
 
@@ -36,6 +41,26 @@ class WriteClip(Protocol):
         **options: str,
     ) -> Path:
         """An MP4 of BGR pictures; ``times`` are in ticks of 1/240 second."""
+
+
+@pytest.fixture
+async def waiting_job(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database with one job, ``j``, that waits for the scripted provider with a hold of 20 credits."""
+    opened = open_database(f"sqlite:///{tmp_path}/x.db")
+    account = Account(tenant="a", job_id="j", provider="scripted", model="m", usd_per_credit="0")
+    job = jobs.NewJob(
+        id="j",
+        tenant="a",
+        run="r",
+        idempotency_key=None,
+        request=VideoRequest(prompt="x"),
+        provider="scripted",
+        model="m",
+        priority=0,
+    )
+    await opened.write(transitions.submit, job, Credits.of(20), account, 1)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

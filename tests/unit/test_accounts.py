@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cutscene import accounts, jobs, limits, transitions
-from cutscene.database import Database, open_database
-from cutscene.domain import Credits, VideoRequest
+from cutscene import accounts, limits
+from cutscene.database import Database
+from cutscene.domain import Credits
 from cutscene.errors import CutsceneError, ProviderAuthError, ProviderError
-from cutscene.ledger import Account
 from cutscene.providers import AccountState
 from scripted import ScriptedProvider
 
@@ -32,26 +30,6 @@ class Vendor(ScriptedProvider):
         return self.answer
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """With one job that waits, for 20 credits."""
-    opened = open_database(f"sqlite:///{tmp_path}/x.db")
-    account = Account(tenant="a", job_id="j", provider="scripted", model="m", usd_per_credit="0")
-    job = jobs.NewJob(
-        id="j",
-        tenant="a",
-        run="r",
-        idempotency_key=None,
-        request=VideoRequest(prompt="x"),
-        provider="scripted",
-        model="m",
-        priority=0,
-    )
-    await opened.write(transitions.submit, job, Credits.of(20), account, 1)
-    yield opened
-    await opened.close()
-
-
 @pytest.mark.parametrize(
     ("code", "refuses_jobs", "answer", "seconds"),
     [
@@ -68,24 +46,24 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     ],
 )
 async def test_a_pause_by_what_the_account_says(
-    database: Database,
+    waiting_job: Database,
     tmp_path: Path,
     code: str,
     refuses_jobs: bool,
     answer: AccountState | CutsceneError,
     seconds: float | None,
 ) -> None:
-    await database.write(limits.pause, limits.Pause("scripted", 60, "Because.", code, refuses_jobs))
-    found = await accounts.look(database, Vendor(tmp_path, answer))
+    await waiting_job.write(limits.pause, limits.Pause("scripted", 60, "Because.", code, refuses_jobs))
+    found = await accounts.look(waiting_job, Vendor(tmp_path, answer))
     assert found == (None if isinstance(answer, CutsceneError) else answer)
-    left = await database.read(limits.pause_of, "scripted")
+    left = await waiting_job.read(limits.pause_of, "scripted")
     assert (left is None) == (seconds is None)
     if left is not None and seconds is not None:
         assert left.seconds == pytest.approx(seconds, abs=5)
         assert (left.code, left.refuses_jobs) == (code, refuses_jobs)
 
 
-async def test_without_a_pause_nothing_is_written(database: Database, tmp_path: Path) -> None:
-    assert await accounts.look(database, Vendor(tmp_path, ProviderAuthError("No."))) is None
-    assert await database.read(limits.pauses) == []
+async def test_without_a_pause_nothing_is_written(waiting_job: Database, tmp_path: Path) -> None:
+    assert await accounts.look(waiting_job, Vendor(tmp_path, ProviderAuthError("No."))) is None
+    assert await waiting_job.read(limits.pauses) == []
     await asyncio.sleep(0)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from cutscene import jobs, transitions
-from cutscene.database import Database, open_database
-from cutscene.domain import Credits, VideoRequest
+from cutscene import jobs
+from cutscene.database import Database
+from cutscene.domain import Credits
 from cutscene.errors import CancelledError, GenerationTimeoutError, ProviderError
-from cutscene.ledger import Account
 from cutscene.poller import Poller
 from cutscene.providers import Done, Failed, Gone, Pending, TaskState
 from cutscene.tables import jobs as table
@@ -53,23 +52,10 @@ class Vendor(ScriptedProvider):
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/x.db")
-    account = Account(tenant="a", job_id="j", provider="scripted", model="m", usd_per_credit="0")
-    job = jobs.NewJob(
-        id="j",
-        tenant="a",
-        run="r",
-        idempotency_key=None,
-        request=VideoRequest(prompt="x"),
-        provider="scripted",
-        model="m",
-        priority=0,
-    )
-    await opened.write(transitions.submit, job, Credits(), account, 1)
-    await opened.write(jobs.start, "j")
-    yield opened
-    await opened.close()
+async def database(waiting_job: Database) -> Database:
+    """With a job that runs."""
+    await waiting_job.write(jobs.start, "j")
+    return waiting_job
 
 
 async def broken() -> TaskState:

@@ -36,8 +36,8 @@ from cutscene.providers import (
     SubmissionUnknown,
     Submitted,
     TaskState,
-    choose_model,
 )
+from cutscene.providers.choice import choose_model
 from cutscene.settings import Settings
 
 PRICE = 5

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +41,7 @@ def emulator(
 
     Tags in a prompt make things go wrong: \[moderated], \[fail], \[busy:2], \[drop-after-accept]...
     """
-    options: dict[str, int | float | str] = {
+    options: dict[str, Any] = {
         "port": port,
         "credits": balance,
         "concurrency": concurrency,
@@ -52,7 +52,7 @@ def emulator(
     run(_serve(options, fault or [], as_json=as_json))
 
 
-async def _serve(options: dict[str, int | float | str], faults: list[str], *, as_json: bool) -> None:
+async def _serve(options: dict[str, Any], faults: list[str], *, as_json: bool) -> None:
     from cutscene.emulator import Emulator  # noqa: PLC0415 -- takes seconds
 
     behaviour = _behaviour(options, faults)
@@ -69,12 +69,12 @@ async def _serve(options: dict[str, int | float | str], faults: list[str], *, as
         raise ConflictError(f"Port {behaviour.port} {reason}: choose another with --port.") from None
 
 
-def _behaviour(options: dict[str, int | float | str], faults: list[str]) -> Behaviour:
+def _behaviour(options: dict[str, Any], faults: list[str]) -> Behaviour:
     """Raises `InputValidationError`."""
     from cutscene.emulator import Behaviour  # noqa: PLC0415 -- takes seconds
 
     try:
-        return Behaviour(**options, rates=dict(_rate(fault) for fault in faults))  # type: ignore[arg-type] # typer checked
+        return Behaviour(**options, rates=dict(map(_rate, faults)))
     except ValueError as error:
         raise InputValidationError(str(error)) from None
 

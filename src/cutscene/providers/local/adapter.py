@@ -36,8 +36,8 @@ from cutscene.providers import (
     Pending,
     Submitted,
     TaskState,
-    choose_model,
 )
+from cutscene.providers.choice import choose_model
 from cutscene.providers.local.renderer import Shot, render
 from cutscene.settings import Settings
 

@@ -22,8 +22,8 @@ from cutscene.providers import (
     SubmissionUnknown,
     Submitted,
     TaskState,
-    choose_model,
 )
+from cutscene.providers.choice import choose_model
 from cutscene.providers.runway import models
 from cutscene.providers.runway.camera import camera_words
 from cutscene.providers.runway.connection import Connection, open_connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cutscene.domain import Aspect, Credits
@@ -95,19 +95,7 @@ _VEO3_1_FAST: Final = RunwayModel(
     max_prompt_units=1000,
     takes_audio=True,
 )
-_VEO3_1: Final = RunwayModel(
-    id="veo3.1",
-    text=True,
-    image=True,
-    last_image=True,
-    motion=True,
-    durations=(4, 6, 8),
-    sizes=_HD,
-    credits_per_second=Credits.of(20),
-    max_prompt_chars=1000,
-    max_prompt_units=1000,
-    takes_audio=True,
-)
+_VEO3_1: Final = replace(_VEO3_1_FAST, id="veo3.1", credits_per_second=Credits.of(20))
 _SEEDANCE2: Final = RunwayModel(
     id="seedance2",
     text=True,
@@ -154,20 +142,7 @@ _KLING3_STANDARD: Final = RunwayModel(
     takes_seed=False,
     takes_audio=True,
 )
-_KLING3_PRO: Final = RunwayModel(
-    id="kling3.0_pro",
-    text=True,
-    image=True,
-    last_image=True,
-    motion=True,
-    durations=_seconds(3, 15),
-    sizes=_FULL_HD_SQUARE,
-    credits_per_second=Credits.of(40),  # its price is not public: a bound above that of similar models
-    max_prompt_chars=2500,
-    max_prompt_units=2500,
-    takes_seed=False,
-    takes_audio=True,
-)
+_KLING3_PRO: Final = replace(_KLING3_STANDARD, id="kling3.0_pro", sizes=_FULL_HD_SQUARE)
 
 TASKS: Final = (
     _GEN4_TURBO,
