@@ -139,5 +139,6 @@ def _standing(able: Capabilities, account: AccountState, *, is_default: bool) ->
     facts = [f"At {able.address}" + (", the default" if is_default else "")]
     if account.credits is not None:
         facts.append(f"{account.credits} credits left")
-    facts.append(f"{account.concurrency or able.concurrency} generations at once")
+    at_once = account.concurrency or able.concurrency
+    facts.append(f"{at_once} generation{'s' if at_once > 1 else ''} at once")
     return facts

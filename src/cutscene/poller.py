@@ -10,7 +10,7 @@ import asyncio
 import heapq
 import random
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import structlog
@@ -133,7 +133,7 @@ class Poller:
         async with self._places:
             state = await self._poll(watch)
             if isinstance(state, Pending) and late and not watch.is_stopping:
-                state = await self._stop(watch, self._too_late(watch))
+                state = await self._give_up(watch)
         if watch.is_stopping or watch.outcome.done():
             return  # whoever cancels it says how it ended
         match state:
@@ -188,10 +188,12 @@ class Poller:
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
         self._news[watch.job_id] = (stage, state.progress)
 
-    def _too_late(self, watch: _Watch) -> CutsceneError:
+    async def _give_up(self, watch: _Watch) -> Failed | None:
         waited = "in the provider's queue" if watch.was_queued else "for the generation"
         timeout = watch.provider.capabilities().timeout
-        return GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
+        late = GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
+        stopped = await self._stop(watch, late)
+        return stopped and replace(stopped, error=GenerationTimeoutError(f"{late} It was stopped."))
 
     def _lost(self, watch: _Watch) -> CutsceneError:
         return GenerationTimeoutError(
