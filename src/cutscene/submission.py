@@ -130,8 +130,8 @@ class Submissions:
             return None
         if not await self._surely(segments.record_task, segment_id, fence, submitted.task_id):
             _log.error("task_unclaimed", segment=segment_id, task=submitted.task_id)
-        held = await self._surely(ledger.open_amount, segment_id)
-        if submitted.estimate is not None and submitted.estimate > held:
+        held = await self._database.read(ledger.open_amount, segment_id)
+        if submitted.estimate is not None and submitted.estimate > held:  # a price has risen
             _log.warning("estimate_exceeds_hold", segment=segment_id, estimate=str(submitted.estimate))
         return None
 
