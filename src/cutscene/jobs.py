@@ -108,7 +108,13 @@ def put_back(connection: Connection, job_id: str, *, after: float) -> None:
     """Let a running job wait for its turn again, for ``after`` seconds at least."""
     query = sa.update(table).where(table.c.id == job_id, job_running)
     connection.execute(
-        query.values(state=JobState.QUEUED, stage=Stage.QUEUED, progress=0.0, not_before=clock() + after)
+        query.values(
+            state=JobState.QUEUED,
+            stage=Stage.QUEUED,
+            progress=0.0,
+            not_before=clock() + after,
+            is_accepted=False,
+        )
     )
 
 
@@ -164,11 +170,6 @@ def finish(connection: Connection, job_id: str, handover: int, clip: Clip) -> bo
 def fail(connection: Connection, job_id: str, error: CutsceneError) -> bool:
     """Record why a running job failed or was cancelled, once."""
     return _end(connection, job_id, job_running, **_why(error))
-
-
-def fail_run(connection: Connection, job_id: str, handover: int, error: CutsceneError) -> bool:
-    """The same for one run of it, unless that run was replaced."""
-    return _end(connection, job_id, job_running & (table.c.handover == handover), **_why(error))
 
 
 def cancel_waiting(connection: Connection, job_id: str, error: CutsceneError) -> bool:

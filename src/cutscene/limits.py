@@ -13,7 +13,7 @@ from cutscene.database import clock, insert_new, is_postgres
 from cutscene.errors import CutsceneError, from_code
 from cutscene.tables import provider_limits as table
 
-__all__ = ["Pause", "claim", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
+__all__ = ["Pause", "claim", "close", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,18 @@ def pause(connection: Connection, pause: Pause) -> None:
         .where(longer)
         .values(paused_until=until, reason=pause.reason, code=pause.code, refuses_jobs=pause.refuses_jobs)
     )
+
+
+def close(connection: Connection, pause_: Pause) -> bool:
+    """Begin a pause that refuses jobs; False where one is in force: somebody else has found out."""
+    register(connection, [pause_.provider])
+    mine = table.c.provider == pause_.provider
+    connection.execute(sa.select(table.c.provider).where(mine).with_for_update())
+    found = pause_of(connection, pause_.provider)
+    if found is not None and found.refuses_jobs:
+        return False
+    pause(connection, pause_)
+    return True
 
 
 def lift(connection: Connection, pause: Pause) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from cutscene import jobs
 from cutscene.database import Database
-from cutscene.domain import Credits, Stage
+from cutscene.domain import Stage
 from cutscene.errors import CancelledError, CutsceneError, GenerationTimeoutError, ProviderError
 from cutscene.providers import Done, Failed, Gone, Pending, Provider, TaskState
 
@@ -134,8 +134,8 @@ class Poller:
             state = await self._poll(watch)
             if isinstance(state, Pending) and late and not watch.is_stopping:
                 state = await self._give_up(watch)
-        if watch.is_stopping or watch.outcome.done():
-            return  # whoever cancels it says how it ended
+        if watch.outcome.done() or (watch.is_stopping and not isinstance(state, Done)):
+            return  # whoever cancels it says how it ended, but what is done is done
         match state:
             case Done() | Failed():
                 watch.outcome.set_result(state)
@@ -188,12 +188,14 @@ class Poller:
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
         self._news[watch.job_id] = (stage, state.progress)
 
-    async def _give_up(self, watch: _Watch) -> Failed | None:
+    async def _give_up(self, watch: _Watch) -> Done | Failed | None:
         waited = "in the provider's queue" if watch.was_queued else "for the generation"
         timeout = watch.provider.capabilities().timeout
         late = GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
         stopped = await self._stop(watch, late)
-        return stopped and replace(stopped, error=GenerationTimeoutError(f"{late} It was stopped."))
+        if isinstance(stopped, Failed):
+            return replace(stopped, error=GenerationTimeoutError(f"{late} It was stopped."))
+        return stopped
 
     def _lost(self, watch: _Watch) -> CutsceneError:
         return GenerationTimeoutError(
@@ -201,8 +203,8 @@ class Poller:
             "'cutscene job retry' looks again without paying."
         )
 
-    async def _stop(self, watch: _Watch, error: CutsceneError) -> Failed | None:
-        """Tell the provider, and see what it charges. None where it could not be told.
+    async def _stop(self, watch: _Watch, error: CutsceneError) -> Done | Failed | None:
+        """Tell the provider, and see what it charges, or that it was done. None where it could not be told.
 
         Where it does not say that it has stopped, the wait ends, and the task may still be done.
         """
@@ -213,18 +215,20 @@ class Poller:
             _log.warning("cancel_failed", job=watch.job_id, reason=_plain(trouble))
             return None
         if has_stopped:
-            return Failed(error, await self._cost(watch))
+            return await self._ended(watch, error)
         if not watch.outcome.done():
             watch.outcome.set_exception(type(error)(f"{error} {_may_go_on(watch)}"))
         return None
 
-    async def _cost(self, watch: _Watch) -> Credits | None:
-        """What a stopped task was charged, where that can still be asked."""
+    async def _ended(self, watch: _Watch, error: CutsceneError) -> Done | Failed:
+        """How a stopped task ended, where that can still be asked."""
         match await self._poll(watch):
-            case Done(credits=charged) | Failed(credits=charged):
-                return charged
+            case Done() as done:
+                return done
+            case Failed(credits=charged):
+                return Failed(error, charged)
             case _:
-                return None
+                return Failed(error)
 
     async def _exchange_news(self) -> None:
         """Write all progress in one transaction, and ask once who was cancelled."""

@@ -42,7 +42,7 @@ class Submissions:
     PREPARE: Final = 600.0
     """Seconds that a provider has for what it does before the paid call."""
     LOST: Final = 3
-    """Calls whose answers were lost before nothing is sent unasked any more, whatever the policy."""
+    """Attempts after which nothing whose answer was lost is sent again unasked, whatever the policy."""
 
     def __init__(
         self,
@@ -65,14 +65,12 @@ class Submissions:
 
         None where this run is over: its job waits for its turn again, or belongs to another run.
         """
-        request = await sources.read(self._store, request)
         prepared: VideoRequest | None = None
-        while await self._database.read(jobs.is_run, job.id, handover):
-            segment = await self._until_postable(job, handover)
+        while (segment := await self._until_postable(job, handover)) is not None:
             if segment.state != SegmentState.PLANNED:
                 return str(segment.id)
             if (await self._database.read(jobs.read, job.id)).cancel_requested:
-                await self._withdraw(segment.id, CancelledError("The job was cancelled."))
+                await self._withdraw(job.id, handover, segment.id, CancelledError("The job was cancelled."))
                 continue
             if await self._database.read(limits.pause_of, job.provider):
                 await self._put_back(job.id, handover)
@@ -89,7 +87,7 @@ class Submissions:
     async def _prepare(self, provider: Provider, request: VideoRequest) -> VideoRequest:
         try:
             async with asyncio.timeout(self.PREPARE):
-                return await provider.prepare(request)
+                return await provider.prepare(await sources.read(self._store, request))
         except TimeoutError:
             slow = ProviderError(f"What {provider.id} needs beforehand took more than {self.PREPARE:g} s.")
             raise NotSubmitted(slow, retry_after=1.0) from None
@@ -158,13 +156,13 @@ class Submissions:
     ) -> None:
         """Refused for good: say so. Refused for now: the job waits, and nobody asks there for a while.
 
-        What was refused before the paid call concerns that job alone.
+        What was refused for now before the paid call concerns that job alone.
         """
         lost_patience = segment.refused_for > provider.capabilities().timeout and not refusal.passes
         if refusal.closed_for:
             await self._close(job, handover, segment.id, refusal)
         elif refusal.retry_after is None or lost_patience:
-            await self._withdraw(segment.id, refusal.error)
+            await self._withdraw(job.id, handover, segment.id, refusal.error)
         else:
             seconds = max(refusal.retry_after, min(60.0, 0.5 * 2.0 ** min(segment.refusals, 10)))
             if not refusal.passes:
@@ -175,35 +173,36 @@ class Submissions:
 
     async def _close(self, job: Row[Any], handover: int, segment_id: str, refusal: NotSubmitted) -> None:
         """The account is refused whatever it asks. Who finds out fails, the others wait."""
-        pause = await self._database.read(limits.pause_of, job.provider)
-        if pause is not None and pause.refuses_jobs:
+        error = refusal.error
+        pause = limits.Pause(job.provider, refusal.closed_for, str(error), error.code, refuses_jobs=True)
+        if await self._database.write(limits.close, pause):
+            _log.warning("provider_closed", provider=job.provider, code=error.code, reason=str(error))
+            await self._withdraw(job.id, handover, segment_id, error)
+        else:
             await self._put_back(job.id, handover)
-            return
-        await self._pause(job.provider, refusal.closed_for, refusal.error, refuses_jobs=True)
-        await self._withdraw(segment_id, refusal.error)
 
-    async def _pause(
-        self, provider: str, seconds: float, error: CutsceneError, *, refuses_jobs: bool = False
-    ) -> None:
+    async def _pause(self, provider: str, seconds: float, error: CutsceneError) -> None:
         _log.warning(
             "provider_paused", provider=provider, seconds=seconds, code=error.code, reason=str(error)
         )
-        pause = limits.Pause(provider, seconds, str(error), error.code, refuses_jobs)
-        await self._database.write(limits.pause, pause)
+        await self._database.write(limits.pause, limits.Pause(provider, seconds, str(error), error.code))
 
     async def _put_back(self, job_id: str, handover: int, *, after: float = 0.0) -> None:
         await self._database.write(transitions.put_back, job_id, handover, after=after)
         self._slot_freed()
 
-    async def _withdraw(self, segment_id: str, reason: CutsceneError) -> None:
-        """Raises the reason, unless another run has begun to post the segment."""
-        if await self._database.write(transitions.withdraw, segment_id, reason):
+    async def _withdraw(self, job_id: str, handover: int, segment_id: str, reason: CutsceneError) -> None:
+        """Raises the reason, unless another run has the job or has begun to post the segment."""
+        if await self._database.write(transitions.give_up, job_id, handover, segment_id, reason):
             self._slot_freed()
             raise reason
 
-    async def _until_postable(self, job: Row[Any], handover: int) -> Row[Any]:
-        """The current segment, once nobody else is posting it and nothing about it is unknown."""
-        while True:
+    async def _until_postable(self, job: Row[Any], handover: int) -> Row[Any] | None:
+        """The current segment, once nobody else is posting it and nothing about it is unknown.
+
+        None where the job is no longer this run's.
+        """
+        while await self._database.read(jobs.is_run, job.id, handover):
             segment = await self._database.read(segments.current, job.id)
             match SegmentState(segment.state):
                 case SegmentState.POSTING:
@@ -212,6 +211,7 @@ class Submissions:
                     await self._resubmit_or_stop(job, handover, segment)
                 case _:
                     return segment
+        return None
 
     async def _watch_other_post(self, segment: Row[Any]) -> None:
         """Another run crossed the fence: never call, only see what becomes of it."""

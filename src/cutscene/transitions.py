@@ -21,6 +21,7 @@ __all__ = [
     "close_segment",
     "fail",
     "free_slot",
+    "give_up",
     "plan_again",
     "put_back",
     "resubmit",
@@ -149,6 +150,13 @@ def withdraw(connection: Connection, segment_id: str, error: CutsceneError) -> b
     return True
 
 
+def give_up(
+    connection: Connection, job_id: str, handover: int, segment_id: str, error: CutsceneError
+) -> bool:
+    """The same by the run that the job was handed over to."""
+    return jobs.lock_run(connection, job_id, handover) is not None and withdraw(connection, segment_id, error)
+
+
 def plan_again(connection: Connection, job_id: str, after: str, *, is_retry: bool = False) -> None:
     """An attempt after that one, with a hold of its own; what that one may have cost counts as paid."""
     last = segments.current(connection, job_id)
@@ -165,13 +173,14 @@ def fail(connection: Connection, job_id: str, handover: int, error: CutsceneErro
 
     The slot stays taken only while a lost submission may still be at work.
     """
+    if jobs.lock_run(connection, job_id, handover) is None:
+        return
     segment = segments.current(connection, job_id)
     state = SegmentState(segment.state)
     if state == SegmentState.POSTING:
         segments.lose(connection, segment.id, segment.fence)
         error = SubmissionUnknownError(str(error))
-    if not jobs.fail_run(connection, job_id, handover, error):
-        return
+    jobs.fail(connection, job_id, error)
     match state:
         case SegmentState.PLANNED:
             withdraw(connection, segment.id, error)

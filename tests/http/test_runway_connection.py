@@ -14,7 +14,7 @@ from aiohttp import web
 
 from cutscene.domain import VideoRequest
 from cutscene.errors import ProviderAuthError, ProviderError
-from cutscene.providers import Done, Gone, NotSubmitted, Pending, Providers, SubmissionUnknown
+from cutscene.providers import AccountState, Done, Gone, NotSubmitted, Pending, Providers, SubmissionUnknown
 from cutscene.providers.generate_video import generate_video
 from cutscene.providers.runway import RunwayProvider
 from cutscene.settings import Settings
@@ -216,3 +216,36 @@ async def test_the_thin_face_does_not_look_on_for_ever(tmp_path: Path) -> None:
     assert lost.value.detail == "SUBMISSION_UNKNOWN"
     assert len(gateway.calls) == 1
     await asyncio.sleep(0)
+
+
+async def test_a_short_key_changes_no_task_id(tmp_path: Path) -> None:
+    gateway = Gateway(status(200, {"id": "x-gen-1"}))
+    async with runway(gateway, tmp_path, runway_api_key="x") as provider:
+        assert (await provider.submit(VideoRequest(prompt="x"))).task_id == "x-gen-1"
+
+
+async def test_the_thin_face_looks_once_more_before_it_stops(tmp_path: Path) -> None:
+    """What is done by its deadline was paid for, and is not deleted."""
+    looks = 0
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal looks
+        if request.method == "POST":
+            return await status(200, {"id": "t"})(request)
+        looks += 1
+        if looks == 1:
+            return await status(200, {"status": "RUNNING"})(request)
+        return await status(200, {"status": "SUCCEEDED", "output": ["https://x/y"]})(request)
+
+    gateway = Gateway(answer)
+    pace = {"runway_poll_interval_ms": 600, "runway_timeout_ms": 500}
+    async with runway(gateway, tmp_path, **pace) as provider:
+        assert (await generate_video(provider, {"prompt": "x"}))["uri"] == "https://x/y"
+    assert not any(call.startswith("DELETE") for call in gateway.calls)
+
+
+async def test_a_setting_for_the_account_is_no_word_of_the_account(tmp_path: Path) -> None:
+    gateway = Gateway(status(404, {"error": "no such generation"}))
+    async with runway(gateway, tmp_path, runway_account_concurrency=7) as provider:
+        assert await provider.account() == AccountState()
+        assert provider.capabilities().concurrency == 7

@@ -445,3 +445,42 @@ def _remember(
     *_: object,
 ) -> None:
     asked.append((statement, parameters))
+
+
+def test_what_goes_back_is_accepted_no_more(database: Database) -> None:
+    """A retry that only looked for its task, whose one more attempt then meets a pause."""
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
+        segments.record_task(connection, "a1-0-1", "f", "task")
+        transitions.fail(connection, "a1", 1, GenerationTimeoutError("Nobody answered."))
+        transitions.retry(connection, "a", "a1", 1)
+        assert admit(connection, fast=1) == ["a1"]
+        assert transitions.try_again(connection, "a1", 2, "a1-0-1", after=0.0)
+        limits.pause(connection, limits.Pause("fast", 60, "The day is used up."))
+        assert admit(connection, fast=1) == []
+
+
+def test_a_run_that_was_replaced_does_not_touch_the_paid_call(database: Database) -> None:
+    with database.engine.begin() as connection:
+        submit(connection, "a1", "a")
+        admit(connection, fast=1)
+        transitions.put_back(connection, "a1", 1)
+        admit(connection, fast=1)
+        assert transitions.begin_post(connection, "a1", 2, "a1-0-1", "f")
+        transitions.fail(connection, "a1", 1, ProviderError("Late."))
+        assert segments.current(connection, "a1").state == SegmentState.POSTING
+        assert not transitions.give_up(connection, "a1", 1, "a1-0-1", ProviderError("Late."))
+
+
+def test_one_of_many_finds_out_that_the_account_is_closed(database: Database) -> None:
+    pause = limits.Pause("fast", 60, "No.", "PROVIDER_AUTH_ERROR", refuses_jobs=True)
+    first: list[bool] = []
+
+    def find_out() -> None:
+        with database.engine.begin() as connection:
+            first.append(limits.close(connection, pause))
+
+    assert at_once(*[find_out] * 5) == []
+    assert sorted(first) == [False] * 4 + [True]

@@ -194,3 +194,15 @@ async def test_two_runs_of_one_job_both_hear_of_its_end(database: Database, tmp_
         ended = True
         done = await asyncio.wait_for(asyncio.gather(*runs), 10)
     assert done == [Done(("file:///x",))] * 2
+
+
+async def test_what_was_done_when_it_was_stopped_is_not_thrown_away(
+    database: Database, tmp_path: Path
+) -> None:
+    async def look() -> TaskState:
+        return Done(("file:///x",), Credits.of(3)) if vendor.cancelled else Pending()
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.9), 10)
+    assert state == Done(("file:///x",), Credits.of(3))

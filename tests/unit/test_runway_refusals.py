@@ -26,6 +26,7 @@ REFUSALS: list[tuple[int, Any, str, float | None, bool]] = [
     (403, {"error": "The API key is disabled"}, "PROVIDER_AUTH_ERROR", None, True),
     (403, {"error": "Not enough credits."}, "QUOTA_EXCEEDED_ERROR", None, True),
     (403, {"error": "Forbidden"}, "INPUT_VALIDATION_ERROR", None, False),
+    (403, {"error": "This API key has no access to the model"}, "INPUT_VALIDATION_ERROR", None, False),
     (403, None, "INPUT_VALIDATION_ERROR", None, False),
     (403, {"error": "Model variant x is not available"}, "INPUT_VALIDATION_ERROR", None, False),
     (404, {"error": "Not found"}, "PROVIDER_ERROR", 2.0, False),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -82,8 +81,15 @@ async def _wait(provider: Provider, task_id: str) -> Done:
     except asyncio.CancelledError:
         await _stop(provider, task_id)
         raise
-    await _stop(provider, task_id)
-    raise GenerationTimeoutError(f"Not done after {pace.timeout:g} s: it was stopped.")
+    match await _look(provider, task_id):
+        case Done() as done:
+            return done
+        case Failed(error=error):
+            raise error
+        case Pending() | Gone():
+            stopped = await _stop(provider, task_id)
+    known = "it was stopped" if stopped else f"{provider.id} does not say that it has stopped"
+    raise GenerationTimeoutError(f"Not done after {pace.timeout:g} s: {known}.")
 
 
 async def _look(provider: Provider, task_id: str) -> TaskState:
@@ -94,9 +100,11 @@ async def _look(provider: Provider, task_id: str) -> TaskState:
         return Pending()
 
 
-async def _stop(provider: Provider, task_id: str) -> None:
-    with suppress(CutsceneError):
-        await provider.cancel(task_id)
+async def _stop(provider: Provider, task_id: str) -> bool:
+    try:
+        return await provider.cancel(task_id)
+    except CutsceneError:
+        return False
 
 
 def _metadata(

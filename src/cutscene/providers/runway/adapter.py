@@ -141,7 +141,9 @@ class RunwayProvider:
         if self._is_private is None:
             await self._learn_privacy()
         state = self._flavor.read_account(answer.body)
-        return replace(state, concurrency=self._settings.runway_account_concurrency or state.concurrency)
+        if self._settings.runway_account_concurrency is not None:
+            return replace(state, concurrency=None)  # the setting stands, whatever the account says
+        return state
 
     async def _learn_privacy(self) -> None:
         """The name service was away when the provider was opened, and is back."""

@@ -127,14 +127,16 @@ class Connection:
             return Answer(response.status, response.headers, await self._read_json(response))
 
     async def _read_json(self, response: aiohttp.ClientResponse) -> Any:
-        """Decoded, and without our key: some refuse it by repeating it."""
+        """Decoded. Some refuse our key by repeating it; in an answer that names a task nothing may change."""
         text = bytearray()
         async for chunk in response.content.iter_any():
             text += chunk
             if len(text) > _LONGEST_ANSWER:
                 return None
+        if response.status >= 400:
+            text = text.replace(self._key.encode(), b"...")
         try:
-            return json.loads(text.replace(self._key.encode(), b"..."))
+            return json.loads(text)
         except (ValueError, RecursionError):
             return None
 

@@ -34,7 +34,9 @@ _BOUND: Final = 300
 """Characters of the vendor's own words that are kept."""
 WRONG_HOST: Final = "api.runwayml.com"
 _CREDITS: Final = re.compile(r"(?i)\b(enough|insufficient|out of) credits")
-_KEY: Final = re.compile(r"(?i)\b(key|token|credentials?|unauthori[sz]ed|authenticat\w+|suspended)\b")
+_KEY: Final = re.compile(
+    r"(?i)\b(invalid|incorrect|revoked|expired|disabled|suspended|unauthori[sz]ed|authenticat\w+)\b"
+)
 
 
 def is_conclusive(status: int) -> bool:
