@@ -25,7 +25,7 @@ from cutscene.errors import (
     ProviderError,
     SubmissionUnknownError,
 )
-from cutscene.providers import NotSubmitted, Provider
+from cutscene.providers import NotSubmitted, Provider, SubmissionUnknown
 from cutscene.settings import Settings
 
 __all__ = ["Submissions"]
@@ -123,7 +123,9 @@ class Submissions:
             await self._surely(segments.reopen, segment_id, fence)
             return refusal
         except Exception as error:  # noqa: BLE001 -- whatever it is, the call may have been accepted
-            _log.warning("submission_unknown", segment=segment_id, reason=type(error).__name__)
+            # A provider's own words are made for the log; others' exceptions may hold a key or a link.
+            reason = str(error) if isinstance(error, SubmissionUnknown) else type(error).__name__
+            _log.warning("submission_unknown", segment=segment_id, reason=reason)
             await self._surely(segments.lose, segment_id, fence)
             return None
         if not await self._surely(segments.record_task, segment_id, fence, submitted.task_id):

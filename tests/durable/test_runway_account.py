@@ -85,12 +85,12 @@ async def test_a_refused_key_stops_everybody_until_it_works(open_vendor: OpenVen
 
 async def test_the_days_cap_leaves_jobs_queued(open_vendor: OpenVendor, tmp_path: Path) -> None:
     vendor = open_vendor(daily_cap=1)
-    async with cutscene.open(runway_settings(vendor, tmp_path, runway_timeout_ms=3000)) as studio:
-        await studio.wait("acme", (await studio.submit("acme", ask("one"))).id, timeout=30)
+    await use_up(vendor, tmp_path)
+    async with cutscene.open(runway_settings(vendor, tmp_path, runway_timeout_ms=1000)) as studio:
         second = await studio.submit("acme", ask("two"))
         await paused(studio)
         third = await studio.submit("acme", ask("three"))  # waits its turn as well
-        await asyncio.sleep(3.5)  # longer than the patience with anything else
+        await asyncio.sleep(2)  # longer than the patience with anything else
         for job in (second, third):
             assert (await studio.get("acme", job.id)).state == JobState.QUEUED
         [pause] = await studio.pauses()
@@ -134,15 +134,16 @@ async def test_a_vendor_that_is_away_and_back(open_vendor: OpenVendor, tmp_path:
 async def test_a_vendor_that_is_away_when_time_is_up(open_vendor: OpenVendor, tmp_path: Path) -> None:
     """What was made meanwhile is fetched; nobody calls it stopped because nobody answered."""
     vendor = open_vendor()
+    await use_up(vendor, tmp_path)  # so that the clip is drawn, which may take longer than what follows
     async with cutscene.open(runway_settings(vendor, tmp_path, runway_timeout_ms=2500)) as studio:
         job = await studio.submit("acme", ask("[slow:1]"))
-        await looked_at(vendor, "a harbour")
+        await looked_at(vendor, "a harbour [slow")
         vendor.hang_up()
         await asyncio.sleep(4)
         assert (await studio.get("acme", job.id)).state == JobState.RUNNING
         vendor.listen()
         await studio.wait("acme", job.id, timeout=30)
-    [task] = vendor.tasks()
+    [task] = vendor.tasks("a harbour [slow")
     assert not task["cancelled"]
 
 
@@ -186,6 +187,12 @@ async def test_a_lost_submission_is_retried_when_told_to(open_vendor: OpenVendor
         spent = {usage.name: usage.credits for usage in await studio.usage(Grouping.TENANT)}
     assert spent == {"acme": Credits.of(48), "zen": Credits()}
     assert vendor.state()["charged"] == 48
+
+
+async def use_up(vendor: Emulated, home: Path) -> None:
+    """One generation, with all the time that it takes."""
+    async with cutscene.open(runway_settings(vendor, home)) as studio:
+        await studio.wait("acme", (await studio.submit("acme", ask())).id, timeout=60)
 
 
 async def settled(studio: Studio, job: Job) -> Job:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import structlog
 
 import cutscene
 from cutscene.domain import Job, VideoRequest
@@ -18,9 +19,10 @@ from cutscene.emulator import Behaviour
 from cutscene.errors import CutsceneError
 from cutscene.ledger import Grouping
 from cutscene.studio import Studio
+from cutscene.telemetry import log_to_file
 from emulated import Emulated, runway_settings
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.anyio
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,17 @@ def vendor(footage_folder: Path) -> Iterator[Emulated]:
 
 
 @pytest.fixture(scope="module")
-async def studio(vendor: Emulated, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Studio]:
-    settings = runway_settings(
-        vendor, tmp_path_factory.mktemp("home"), runway_timeout_ms=20_000, runway_account_concurrency=100
-    )
-    async with cutscene.open(settings) as opened:
-        yield opened
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+async def studio(vendor: Emulated, home: Path) -> AsyncIterator[Studio]:
+    settings = runway_settings(vendor, home, runway_timeout_ms=30_000, runway_account_concurrency=100)
+    with log_to_file(home / "log"):
+        async with cutscene.open(settings) as opened:
+            yield opened
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +120,9 @@ def _tenant(fault: str) -> str:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_fault(name: str, studio: Studio, jobs: Mapping[str, Job], vendor: Emulated) -> None:
+async def test_a_fault(
+    name: str, studio: Studio, jobs: Mapping[str, Job], vendor: Emulated, home: Path
+) -> None:
     fault, tenant = FAULTS[name], _tenant(name)
     outcome = "done"
     try:
@@ -124,6 +133,7 @@ async def test_a_fault(name: str, studio: Studio, jobs: Mapping[str, Job], vendo
     seen = [task for task in vendor.tasks() if task["prompt"] == f"a harbour {fault.tags}"]
     charged = sum(task["charged"] for task in seen)
     [books] = await studio.usage(Grouping.TENANT, tenant=tenant)
+    print("\n".join(line for line in (home / "log").read_text().splitlines() if jobs[name].id in line))
     print(f"{name:28} | {outcome:22} | {len(seen)} | {charged:3} | {books.credits!s:>3} | {books.held!s:>3}")
     assert (outcome, len(seen), charged) == (fault.outcome, fault.creations, fault.charged)
     settled = fault.charged if fault.settled is None else fault.settled
