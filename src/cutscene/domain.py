@@ -6,7 +6,7 @@ Nothing here does I/O. The glossary is `docs/glossary.md`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,9 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from cutscene.errors import InputValidationError
+from cutscene.motion import Motion
+from cutscene.overlays import MAX_OVERLAYS, Overlay, overlay_from_json, overlay_to_json
+from cutscene.specs import LoopStyle, Specs
 
 __all__ = [
     "Aspect",
@@ -21,7 +24,6 @@ __all__ = [
     "Credits",
     "Job",
     "JobState",
-    "Motion",
     "SegmentState",
     "Stage",
     "VideoRequest",
@@ -34,8 +36,6 @@ MIN_DURATION: Final = 1.0
 MAX_DURATION: Final = 30.0
 """Seconds, as the skills' contracts have it."""
 MAX_SEED: Final = 2**31 - 1
-FPS: Final = 24
-"""Frames per second of every finished clip unless another rate is asked for."""
 
 
 class Aspect(StrEnum):
@@ -89,62 +89,6 @@ class Credits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Motion:
-    """How the camera moves: each axis from -10 to 10, 0 being still.
-
-    Pan and tilt turn it in place (right and up are positive), roll turns it clockwise, truck and
-    pedestal carry it (right, up), zoom brings it closer.
-    """
-
-    pan: float = 0.0
-    tilt: float = 0.0
-    zoom: float = 0.0
-    roll: float = 0.0
-    truck: float = 0.0
-    pedestal: float = 0.0
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            _check_speed(field.name, getattr(self, field.name))
-
-    def moves(self) -> Iterator[tuple[str, float]]:
-        """Axes that move, with their speeds."""
-        for axis, speed in asdict(self).items():
-            if speed:
-                yield axis, speed
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From ``zoom:3,pan:-2``; raises `InputValidationError`."""
-        speeds: dict[str, float] = {}
-        for part in text.split(","):
-            axis, _, speed = part.strip().partition(":")
-            try:
-                speeds[axis] = float(speed)
-            except ValueError:
-                raise InputValidationError(
-                    f"The motion {part.strip()!r} is malformed: write an axis and a speed, as zoom:3,pan:-2."
-                ) from None
-        return cls.from_json(speeds)
-
-    @classmethod
-    def from_json(cls, speeds: Any) -> Self:
-        if not isinstance(speeds, Mapping):
-            raise InputValidationError("The motion is malformed: give axes and their speeds.")
-        axes = [field.name for field in fields(cls)]
-        if unknown := sorted(set(speeds) - set(axes)):
-            raise InputValidationError(
-                f"Unknown camera motion {', '.join(unknown)}: choose from {', '.join(axes)}."
-            )
-        return cls(**speeds)
-
-
-def _check_speed(axis: str, speed: Any) -> None:
-    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not -10 <= speed <= 10:
-        raise InputValidationError(f"A {axis} of {speed} is out of range: choose -10 to 10.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRequest:
     """What a tenant asks for, in words that every provider shares.
 
@@ -169,6 +113,11 @@ class VideoRequest:
     duration: float = 4.0
     """Seconds, delivered to one frame."""
     loop: bool = False
+    """The last frame flows into the first."""
+    loop_style: LoopStyle = LoopStyle()
+    specs: Specs = Specs()
+    overlays: tuple[Overlay, ...] = ()
+    """Drawn in this order."""
     seed: int | None = None
     model: str | None = None
     """None: the provider's default."""
@@ -179,14 +128,28 @@ class VideoRequest:
         _check_seed(self.seed)
         _check_sources(self)
         object.__setattr__(self, "aspect", _aspect(self.aspect))
+        object.__setattr__(self, "overlays", tuple(self.overlays))
+        if len(self.overlays) > MAX_OVERLAYS:
+            raise InputValidationError(f"At most {MAX_OVERLAYS} overlays are drawn over a clip.")
 
     @property
     def frames(self) -> int:
         """Length in frames at the finished rate."""
-        return round(self.duration * FPS)
+        return round(self.duration * self.specs.fps)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Finished width and height, pixels."""
+        if self.specs.width is None or self.specs.height is None:
+            return self.aspect.size
+        return self.specs.width, self.specs.height
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "aspect": self.aspect.value}
+        return {
+            **asdict(self),
+            "aspect": self.aspect.value,
+            "overlays": [overlay_to_json(overlay) for overlay in self.overlays],
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -194,9 +157,22 @@ class VideoRequest:
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
             raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
-        if data.get("motion") is not None:
-            data = {**data, "motion": Motion.from_json(data["motion"])}
-        return cls(**data)
+        read = {name: _PARTS[name](data[name]) for name in _PARTS if data.get(name) is not None}
+        return cls(**{**data, **read})
+
+
+def _overlays(data: Any) -> tuple[Overlay, ...]:
+    if not isinstance(data, Sequence) or isinstance(data, str):
+        raise InputValidationError("The overlays are malformed: give a list of them.")
+    return tuple(overlay_from_json(overlay) for overlay in data)
+
+
+_PARTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "motion": Motion.from_json,
+    "loop_style": LoopStyle.from_json,
+    "specs": Specs.from_json,
+    "overlays": _overlays,
+}
 
 
 def _check_prompt(prompt: str) -> None:

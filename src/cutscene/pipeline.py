@@ -23,7 +23,7 @@ from sqlalchemy import Row
 
 from cutscene import fetch, jobs, segments, storage, transitions
 from cutscene.database import Database
-from cutscene.domain import FPS, Clip, Credits, JobState, SegmentState, Stage, VideoRequest
+from cutscene.domain import Clip, Credits, JobState, SegmentState, Stage, VideoRequest
 from cutscene.errors import (
     CancelledError,
     CutsceneError,
@@ -41,6 +41,7 @@ from cutscene.providers import (
     Providers,
 )
 from cutscene.settings import Settings
+from cutscene.specs import FPS
 from cutscene.submission import Submissions
 
 __all__ = ["Pipeline", "Sessions"]

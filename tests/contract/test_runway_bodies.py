@@ -19,10 +19,11 @@ from runwayml.types import (
 )
 from typing_extensions import is_typeddict
 
-from cutscene.domain import Aspect, Motion, VideoRequest
+from cutscene.domain import Aspect, VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.media.encode import Encoder, to_yuv
 from cutscene.media.picture import crop_to, to_data_uri
+from cutscene.motion import Motion
 from cutscene.providers import Providers
 from cutscene.providers.runway import RunwayProvider
 from cutscene.providers.runway.flavors.tasks import TASKS

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from cutscene.domain import Aspect, Credits, Motion, VideoRequest
+from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderAuthError
+from cutscene.motion import Motion
 from cutscene.providers import Done, Failed, Pending, Providers
 from cutscene.providers.runway import RunwayProvider
 from cutscene.providers.runway.camera import camera_words

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
-from cutscene.domain import Aspect, Job, Motion, VideoRequest
+from cutscene.domain import Aspect, Job, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError
+from cutscene.motion import Motion
 
 __all__ = ["Output", "as_json", "check_writable", "failure_as_json", "finish_up", "generate"]
 

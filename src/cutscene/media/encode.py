@@ -1,8 +1,9 @@
-"""The one H.264 encoder: MP4, High, yuv420p, BT.709, constant rate, the same bytes every time."""
+"""The one encoder: yuv420p, BT.709, constant rate; H.264 is High, and the same bytes every time."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,10 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
+
+from cutscene.specs import Codec, Container
 
 __all__ = ["Encoder", "Preset", "to_yuv"]
 
@@ -33,6 +37,13 @@ _X264: Final = {
     # High profile at every preset.
     "8x8dct": 1,
     "cabac": 1,
+}
+_X265: Final[Mapping[str, float | str]] = {
+    "log-level": "error",
+    "cutree": 0,
+    "rc-lookahead": 5,
+    "scenecut": 0,
+    "pools": 2,
 }
 _THREADS: Final = 2
 """Fixed: x264's bytes depend on it."""
@@ -56,9 +67,10 @@ def to_yuv(bgr: NDArray[np.uint8]) -> av.VideoFrame:
 
 
 class Encoder:
-    """Writes frames to an MP4 file; leaving the block flushes and closes it.
+    """Writes frames to a file; leaving the block flushes and closes it.
 
-    ``width`` and ``height`` are even pixels, ``crf`` is x264's quality: lower is better and bigger.
+    ``width`` and ``height`` are even pixels. ``crf`` is x264's quality, translated for other
+    codecs: lower is better and bigger. With ``bitrate_kbps`` the file has that rate on average.
     """
 
     def __init__(
@@ -70,13 +82,18 @@ class Encoder:
         fps: int = 24,
         preset: Preset = "superfast",
         crf: float = 18,
+        container: Container = Container.MP4,
+        codec: Codec = Codec.H264,
+        bitrate_kbps: int | None = None,
     ) -> None:
         if width % 2 or height % 2:
             raise ValueError(f"{width}x{height}: yuv420p needs an even width and height")
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._container.add_stream(
-            "libx264", rate=fps, options={"preset": preset, "crf": f"{crf:g}", "x264-params": _parameters()}
-        )
+        movflags = {"movflags": "+faststart"} if container is Container.MP4 else {}
+        self._container = av.open(str(path), "w", format=container.value, options=movflags)
+        options = _options(codec, preset, crf, bitrate_kbps)
+        stream = self._container.add_stream(_ENCODERS[codec], rate=fps, options=options)
+        assert isinstance(stream, VideoStream)
+        self._stream = stream
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._time_base = Fraction(1, fps)
         self._frames = 0
@@ -87,6 +104,10 @@ class Encoder:
         context.colorspace = Colorspace.ITU709
         context.color_primaries = ColorPrimaries.BT709
         context.color_trc = ColorTrc.BT709
+        if codec is Codec.H265:
+            context.codec_tag = "hvc1"  # what Apple's players insist on
+        if bitrate_kbps is not None:
+            context.bit_rate = bitrate_kbps * 1000
 
     def write(self, frame: av.VideoFrame) -> None:
         """Append a frame as made by `to_yuv`; its time is its place in the order."""
@@ -109,5 +130,29 @@ class Encoder:
             self._container.close()
 
 
-def _parameters() -> str:
-    return ":".join(f"{name}={value}" for name, value in _X264.items())
+_ENCODERS: Final = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.VP9: "libvpx-vp9"}
+
+
+def _options(codec: Codec, preset: Preset, crf: float, bitrate_kbps: int | None) -> dict[str, str]:
+    """FFmpeg's, for one codec; a rate takes the place of a quality."""
+    quality = {} if bitrate_kbps is not None else {"crf": f"{crf + _CRF_ABOVE_X264[codec]:g}"}
+    match codec:
+        case Codec.H264:
+            return {"preset": preset, **quality, **_rate(bitrate_kbps), "x264-params": _joined(_X264)}
+        case Codec.H265:
+            return {"preset": preset, **quality, **_rate(bitrate_kbps), "x265-params": _joined(_X265)}
+        case Codec.VP9:
+            return {"deadline": "realtime", "cpu-used": "5", "row-mt": "1", "lag-in-frames": "0", **quality}
+
+
+_CRF_ABOVE_X264: Final = {Codec.H264: 0, Codec.H265: 4, Codec.VP9: 12}
+"""Where the same picture looks about as good."""
+
+
+def _rate(kbps: int | None) -> dict[str, str]:
+    """No second of the clip far above its average: phones and networks count on it."""
+    return {} if kbps is None else {"maxrate": f"{kbps * 3 // 2}k", "bufsize": f"{kbps * 2}k"}
+
+
+def _joined(parameters: Mapping[str, float | str]) -> str:
+    return ":".join(f"{name}={value}" for name, value in parameters.items())

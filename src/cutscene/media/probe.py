@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo, check_boxes
 
-__all__ = ["Facts", "decode", "open_video", "probe", "sha256", "to_bgr"]
+__all__ = ["Facts", "decode", "is_untagged_hd", "open_video", "probe", "sha256", "to_bgr"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +109,23 @@ def to_bgr(frame: VideoFrame, width: int | None = None, height: int | None = Non
 
     Untagged HD is BT.709, as players take it; FFmpeg alone would take it for BT.601.
     """
-    untagged_hd = frame.colorspace == _UNTAGGED and (frame.width >= 1280 or frame.height > 576)
     try:
         picture = frame.reformat(
             width,
             height,
             format="bgr24",
-            src_colorspace="ITU709" if untagged_hd else None,
+            src_colorspace="ITU709" if is_untagged_hd(frame) else None,
             interpolation=_EXACT | (Interpolation.AREA if width or height else Interpolation.BILINEAR),
             threads=1,
         )
     except av.FFmpegError as error:
         raise UnplayableVideo("The video uses colours that cannot be decoded.") from error
     return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
+
+
+def is_untagged_hd(frame: VideoFrame) -> bool:
+    """Whether a frame is BT.709 without saying so."""
+    return frame.colorspace == _UNTAGGED and (frame.width >= 1280 or frame.height > 576)
 
 
 _UNTAGGED: Final = 2

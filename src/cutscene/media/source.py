@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cutscene.domain import FPS, VideoRequest
+from cutscene.domain import VideoRequest
 from cutscene.errors import InputValidationError
 from cutscene.media import boxes, conform, picture, probe
+from cutscene.specs import FPS
 
 __all__ = ["take_clip", "take_picture", "with_data_uris"]
 

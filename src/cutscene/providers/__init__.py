@@ -18,9 +18,10 @@ from typing import Any, Final, Protocol, Self, runtime_checkable
 
 import structlog
 
-from cutscene.domain import FPS, Aspect, Credits, VideoRequest
+from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, ProviderError
 from cutscene.settings import Settings
+from cutscene.specs import FPS
 
 __all__ = [
     "AccountState",

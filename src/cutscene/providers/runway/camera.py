@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from cutscene.domain import Motion
+from cutscene.motion import Motion
 
 __all__ = ["camera_words"]
 

@@ -1,0 +1,142 @@
+"""Frames as plain arrays: what is cut, mixed and drawn on between one decoding and one encoding.
+
+A frame stays in the encoder's own form, so that nothing is converted on the way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import av
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
+from cutscene.media.encode import to_yuv
+from cutscene.media.probe import decode, is_untagged_hd
+
+__all__ = [
+    "Frame",
+    "from_picture",
+    "from_video",
+    "planes",
+    "read_frames",
+    "size_of",
+    "to_picture",
+    "to_video",
+]
+
+Frame = NDArray[np.uint8]
+"""(height * 3 / 2, width), contiguous: luma, then both chromas at half the size; BT.709, limited range."""
+Plane = NDArray[np.uint8]
+
+_EXACT: Final = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
+"""The shortcut taken without them is 2 to 8 levels off."""
+_per_thread = threading.local()
+
+
+def size_of(frame: Frame) -> tuple[int, int]:
+    """Width and height of the picture, pixels."""
+    return frame.shape[1], frame.shape[0] * 2 // 3
+
+
+def planes(frame: Frame) -> tuple[Plane, Plane, Plane]:
+    """Luma (height, width) and two chromas (height / 2, width / 2): views, to be written to as well."""
+    width, height = size_of(frame)
+    flat, luma, chroma = frame.reshape(-1), width * height, (height // 2, width // 2)
+    blue, red = flat[luma : luma * 5 // 4], flat[luma * 5 // 4 :]
+    return flat[:luma].reshape(height, width), blue.reshape(chroma), red.reshape(chroma)
+
+
+def read_frames(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
+    """Every frame in display order, upright; raises `UnplayableVideo`.
+
+    Only for files that `check_boxes` has passed.
+    """
+    return map(from_video, decode(path, limits))
+
+
+def from_video(frame: VideoFrame) -> Frame:
+    """A decoded frame of any format, upright; an odd last row or column is scaled away.
+
+    Raises `UnplayableVideo` where its colours are of a kind that cannot be converted.
+    """
+    angle = frame.rotation
+    if not _is_plain(frame):
+        frame = _plain(frame)
+    return _upright(np.ascontiguousarray(frame.to_ndarray(), dtype=np.uint8), angle)
+
+
+def to_video(frame: Frame) -> VideoFrame:
+    """As the encoder takes it; shares the array's memory."""
+    return av.VideoFrame.from_numpy_buffer(frame, "yuv420p")
+
+
+def from_picture(bgr: NDArray[np.uint8]) -> Frame:
+    """A frame of ``bgr`` (height, width, 3), both sides even. Any thread may call."""
+    return np.ascontiguousarray(to_yuv(bgr).to_ndarray(), dtype=np.uint8)
+
+
+def to_picture(frame: Frame) -> NDArray[np.uint8]:
+    """BGR (height, width, 3). Any thread may call."""
+    picture = _reformatter().reformat(
+        to_video(frame),
+        format="bgr24",
+        src_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_EXACT,
+        threads=1,
+    )
+    return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
+
+
+def _is_plain(frame: VideoFrame) -> bool:
+    return (
+        frame.format.name == "yuv420p"
+        and frame.width % 2 == frame.height % 2 == 0
+        and frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
+        and (frame.colorspace == Colorspace.ITU709 or is_untagged_hd(frame))
+    )
+
+
+def _plain(frame: VideoFrame) -> VideoFrame:
+    try:
+        return _reformatter().reformat(
+            frame,
+            frame.width // 2 * 2,
+            frame.height // 2 * 2,
+            format="yuv420p",
+            src_colorspace=Colorspace.ITU709 if is_untagged_hd(frame) else None,
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=_EXACT,
+            threads=1,
+        )
+    except (av.FFmpegError, ValueError) as error:
+        raise UnplayableVideo("The video uses colours that cannot be decoded.") from error
+
+
+_TURNS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+def _upright(frame: Frame, angle: int) -> Frame:
+    """Turned by ``angle`` degrees counterclockwise, as the camera held it; only quarters are turned."""
+    turn = _TURNS.get(angle % 360)
+    if turn is None:
+        return frame
+    turned = [np.asarray(cv2.rotate(plane, turn), np.uint8) for plane in planes(frame)]
+    return np.concatenate([plane.reshape(-1) for plane in turned]).reshape(-1, turned[0].shape[1])
+
+
+def _reformatter() -> VideoReformatter:
+    reformatter: VideoReformatter | None = getattr(_per_thread, "reformatter", None)
+    if reformatter is None:
+        reformatter = _per_thread.reformatter = VideoReformatter()
+    return reformatter
