@@ -5,6 +5,7 @@ Nothing here does I/O. The glossary is `docs/glossary.md`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +17,7 @@ from typing import Any, Final, Self
 from cutscene.errors import InputValidationError
 from cutscene.motion import Motion
 from cutscene.overlays import MAX_OVERLAYS, Overlay, overlay_from_json, overlay_to_json
-from cutscene.specs import LoopStyle, Specs
+from cutscene.specs import Container, LoopStyle, Specs
 
 __all__ = [
     "Aspect",
@@ -49,6 +50,16 @@ class Aspect(StrEnum):
     def size(self) -> tuple[int, int]:
         """Finished width and height, pixels."""
         return _SIZES[self]
+
+    @classmethod
+    def nearest(cls, width: int, height: int) -> Aspect:
+        """The one that a picture of that size loses least by."""
+        return min(cls, key=lambda aspect: abs(math.log(width / height) - math.log(aspect.ratio)))
+
+    @property
+    def ratio(self) -> float:
+        width, height = self.size
+        return width / height
 
 
 _SIZES: Final = {
@@ -297,6 +308,9 @@ class Clip:
     loop_seam: float
     """0-100, how well the last frame flows into the first."""
     is_loopable: bool
+    format: str = Container.MP4
+    loop: dict[str, Any] | None = None
+    """How it was made to loop, where that was asked for: method, parameters, score."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -321,6 +335,10 @@ class Job:
     credits_used: Credits | None
     """None until the job is settled."""
     clip: Clip | None
+    parts: int
+    """Generations that it takes."""
+    partial: tuple[str, ...]
+    """Keys of footage that is paid for and kept, in order, while there is no clip."""
     error_code: str | None
     error: str | None
     detail: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ class NewJob:
     provider: str
     model: str
     priority: int
+    plan: Sequence[Mapping[str, Any]] | None = None
+    """Of its generations, as JSON; None: there is one."""
 
 
 def insert(connection: Connection, job: NewJob) -> bool:
@@ -46,6 +48,7 @@ def insert(connection: Connection, job: NewJob) -> bool:
         provider=job.provider,
         model=job.model,
         priority=job.priority,
+        plan=job.plan,
         state=JobState.QUEUED,
         stage=Stage.QUEUED,
         created_at=clock(),
@@ -104,14 +107,14 @@ def lock_run(connection: Connection, job_id: str, handover: int) -> Row[Any] | N
     return connection.execute(query.with_for_update()).first()
 
 
-def put_back(connection: Connection, job_id: str, *, after: float) -> None:
+def put_back(connection: Connection, job_id: str, *, after: float, progress: float) -> None:
     """Let a running job wait for its turn again, for ``after`` seconds at least."""
     query = sa.update(table).where(table.c.id == job_id, job_running)
     connection.execute(
         query.values(
             state=JobState.QUEUED,
             stage=Stage.QUEUED,
-            progress=0.0,
+            progress=progress,
             not_before=clock() + after,
             is_accepted=False,
         )
@@ -248,7 +251,8 @@ def slots_taken(connection: Connection) -> dict[str, int]:
     return dict(iter(connection.execute(query)))
 
 
-def to_job(row: Row[Any], credits_used: Credits | None) -> Job:
+def to_job(row: Row[Any], credits_used: Credits | None, footage: Sequence[str]) -> Job:
+    """``footage``: keys of what is in the store for it."""
     return Job(
         id=row.id,
         tenant=row.tenant,
@@ -263,6 +267,8 @@ def to_job(row: Row[Any], credits_used: Credits | None) -> Job:
         cancel_requested=row.cancel_requested,
         credits_used=credits_used,
         clip=None if row.clip is None else Clip(**row.clip),
+        parts=len(row.plan or ("",)),
+        partial=tuple(footage) if row.clip is None else (),
         error_code=row.error_code,
         error=row.error,
         detail=row.detail,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ import structlog
 from dbos import DBOS
 from sqlalchemy import Row
 
-from cutscene import fetch, jobs, segments, storage, transitions
+from cutscene import fetch, jobs, segments, sources, storage, transitions
 from cutscene.database import Database
 from cutscene.domain import Clip, Credits, JobState, SegmentState, Stage, VideoRequest
 from cutscene.errors import (
@@ -32,7 +32,8 @@ from cutscene.errors import (
     StorageError,
     from_code,
 )
-from cutscene.media import boxes, conform, loop, poster, probe
+from cutscene.media import boxes, probe, recipe
+from cutscene.plan import Start, plan_of
 from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
@@ -41,7 +42,7 @@ from cutscene.providers import (
     Providers,
 )
 from cutscene.settings import Settings
-from cutscene.specs import FPS
+from cutscene.specs import Container
 from cutscene.submission import Submissions
 
 __all__ = ["Pipeline", "Sessions"]
@@ -96,8 +97,10 @@ class Pipeline:
             if segment_id is None or not await _step(self.wait, job_id, handover, segment_id):
                 return  # the job waits for its turn again, or belongs to another run
             await _step(self.fetch, job_id, segment_id)
-            clip = await _step(self.finish, job_id, segment_id)
-            await _step(self.publish, job_id, handover, segment_id, clip)
+            if not await _step(self.go_on, job_id, handover):
+                return  # the next segment waits for its turn
+            clip = await _step(self.finish, job_id)
+            await _step(self.publish, job_id, handover, clip)
         except CutsceneError as error:
             await _step(self.fail, job_id, handover, error.code, str(error), error.detail)
 
@@ -120,9 +123,10 @@ class Pipeline:
             return False
         if segment.state != SegmentState.RUNNING:
             raise ProviderError("The generation had ended without footage.")
-        _, _, provider = await self._load(job_id)
+        job, _, provider = await self._load(job_id)
         age = await self._database.read(segments.age, segment_id)
-        state = await self._poller.outcome(job_id, provider, segment.task_id, age=age)
+        share = (segment.position, len(plan_of(job)))
+        state = await self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
         match state:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
@@ -149,30 +153,38 @@ class Pipeline:
             await storage.put_file(self._store, key, footage, "video/mp4")
         await self._database.write(segments.keep_footage, segment_id, key)
 
-    async def finish(self, job_id: str, segment_id: str) -> dict[str, Any]:
+    async def go_on(self, job_id: str, handover: int) -> bool:
+        """Whether all footage is there; if not, the job waits for its turn with the next segment."""
+        await self._obey_cancel(job_id)
+        is_complete = await self._database.write(transitions.go_on, job_id, handover)
+        if not is_complete:
+            self._slot_freed()
+        return is_complete
+
+    async def finish(self, job_id: str) -> dict[str, Any]:
         """Make the footage exactly what was asked for, measure it, and store it for good."""
-        segment = await self._database.read(segments.read, segment_id)
         job, request, _ = await self._load(job_id)
         await self._obey_cancel(job_id)
         await self._report(job_id, Stage.FINISHING)
         with self._scratch() as folder:
-            footage, target = folder / "footage.mp4", folder / "clip.mp4"
-            await storage.copy_to(self._store, segment.footage_key, footage)
-            measured = await self._in_thread(_make_clip, footage, target, request)
+            target = folder / f"clip.{request.specs.container}"
+            pieces = await self._pieces(job, request, folder)
+            pictures = await sources.read_overlays(self._store, request)
+            made = await self._in_thread(_make_clip, pieces, target, recipe.Recipe.of(request, pictures))
             await self._report(job_id, Stage.STORING)
-            clip = await self._store_clip(job, target, measured)
+            clip = await self._store_clip(job, target, made)
         return clip.to_json()
 
-    async def publish(self, job_id: str, handover: int, segment_id: str, clip: dict[str, Any]) -> None:
+    async def publish(self, job_id: str, handover: int, clip: dict[str, Any]) -> None:
         """Record the result; the raw footage has served."""
         await self._database.write(jobs.finish, job_id, handover, Clip(**clip))
         if (await self._database.read(jobs.read, job_id)).state != JobState.DONE:
             return  # another run does it, and needs the footage
-        segment = await self._database.read(segments.read, segment_id)
-        try:
-            await self._store.delete(segment.footage_key)
-        except StorageError as error:
-            _log.warning("footage_left", job=job_id, key=segment.footage_key, reason=str(error))
+        for segment in await self._database.read(segments.latest, job_id):
+            try:
+                await self._store.delete(segment.footage_key)
+            except StorageError as error:
+                _log.warning("footage_left", job=job_id, key=segment.footage_key, reason=str(error))
         _log.info("job_done", job=job_id, clip=clip["key"])
 
     async def fail(self, job_id: str, handover: int, code: str, message: str, detail: str | None) -> None:
@@ -212,12 +224,26 @@ class Pipeline:
             "It is paid for: 'cutscene job retry' fetches it again without paying."
         )
 
-    async def _store_clip(self, job: Row[Any], file: Path, measured: _Measured) -> Clip:
-        facts, seam = measured.facts, measured.seam
-        key = storage.clip_key(job.tenant, job.run, facts.sha256)
+    async def _pieces(self, job: Row[Any], request: VideoRequest, folder: Path) -> list[recipe.Piece]:
+        """All footage of a job as local files, what it goes on from in front."""
+        pieces, plan = [], plan_of(job)
+        if request.extend and request.video is not None:
+            given = await storage.copy_to(self._store, request.video, folder / "given.mp4")
+            pieces.append(recipe.Piece(path=given))
+        for segment in await self._database.read(segments.latest, job.id):
+            path = folder / f"footage-{segment.position}.mp4"
+            await storage.copy_to(self._store, segment.footage_key, path)
+            repeats = plan[segment.position].start is not Start.REQUEST
+            pieces.append(recipe.Piece(path=path, repeats=repeats))
+        return pieces
+
+    async def _store_clip(self, job: Row[Any], file: Path, made: recipe.Made) -> Clip:
+        facts, seam = made.facts, made.seam
+        container = Container(file.suffix[1:])
+        key = storage.clip_key(job.tenant, job.run, facts.sha256, container)
         poster_key = storage.poster_key(job.tenant, job.run, facts.sha256, ".jpg")
-        await storage.put_file(self._store, key, file, "video/mp4")
-        await storage.put_bytes(self._store, poster_key, measured.poster, "image/jpeg")
+        await storage.put_file(self._store, key, file, container.media_type)
+        await storage.put_bytes(self._store, poster_key, made.poster, "image/jpeg")
         return Clip(
             key=key,
             video_url=await self._store.url(key, expires_in=None),
@@ -233,6 +259,8 @@ class Pipeline:
             sha256=facts.sha256,
             loop_seam=round(seam.score, 1),
             is_loopable=seam.seamless,
+            format=container,
+            loop=made.loop,
         )
 
     async def _load(self, job_id: str) -> tuple[Row[Any], VideoRequest, Provider]:
@@ -295,27 +323,12 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
     return await DBOS.run_step_async({"name": work.__name__}, step)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    facts: probe.Facts
-    seam: loop.Seam
-    poster: bytes
-
-
 def _ended_by(error: CutsceneError) -> SegmentState:
     return SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
 
 
-def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:
-    """Exactly the asked size and length, then measured: what is returned is never echoed."""
-    width, height = request.aspect.size
+def _make_clip(pieces: Sequence[recipe.Piece], target: Path, asked: recipe.Recipe) -> recipe.Made:
     try:
-        facts = probe.probe(footage)
-        conform.conform(
-            footage, target, width=width, height=height, frames=request.frames, fps=FPS, facts=facts
-        )
+        return recipe.make_clip(pieces, target, asked)
     except boxes.UnplayableVideo as error:
         raise ProviderError(f"The provider's footage cannot be used. {error}") from error
-    if probe.sha256(target) != facts.sha256:  # the same bytes are the same facts
-        facts = probe.probe(target)
-    return _Measured(facts, loop.measure_seam(target), poster.draw_poster(target))

@@ -37,6 +37,8 @@ class _Watch:
     lost_at: float
     """When to stop looking for a task that nobody answers for."""
     outcome: asyncio.Future[Done | Failed]
+    share: tuple[int, int]
+    """Which of how many generations of the job it is, counted from 0."""
     troubles: int = 0
     """Looks that failed in a row."""
     gone_since: float | None = None
@@ -83,7 +85,15 @@ class Poller:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def outcome(self, job_id: str, provider: Provider, task_id: str, *, age: float) -> Done | Failed:
+    async def outcome(
+        self,
+        job_id: str,
+        provider: Provider,
+        task_id: str,
+        *,
+        age: float,
+        share: tuple[int, int] = (0, 1),
+    ) -> Done | Failed:
         """Wait until a task that was submitted ``age`` seconds ago has ended, or was stopped.
 
         Raises a `CutsceneError` where waiting ends and nobody knows what became of the task: it
@@ -98,6 +108,7 @@ class Poller:
             deadline=now + pace.timeout - age,
             lost_at=now + max(max(pace.timeout, pace.longest_life or 0.0) - age, self.GONE_FOR),
             outcome=self._loop.create_future(),
+            share=share,
         )
         self._watched.add(watch)
         first = now + min(pace.poll_interval, max(0.0, pace.poll_interval - age))
@@ -186,7 +197,9 @@ class Poller:
         if state.note is not None:
             _log.warning("odd_look", job=watch.job_id, said=state.note)
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
-        self._news[watch.job_id] = (stage, state.progress)
+        position, count = watch.share
+        progress = None if state.progress is None else (position + state.progress) / count
+        self._news[watch.job_id] = (stage, progress)
 
     async def _give_up(self, watch: _Watch) -> Done | Failed | None:
         waited = "in the provider's queue" if watch.was_queued else "for the generation"

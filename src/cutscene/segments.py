@@ -23,7 +23,9 @@ __all__ = [
     "cross_fence",
     "current",
     "end",
+    "footage",
     "keep_footage",
+    "latest",
     "lose",
     "outlived",
     "plan",
@@ -58,10 +60,21 @@ def read(connection: Connection, segment_id: str) -> Row[Any]:
     return connection.execute(sa.select(table).where(table.c.id == segment_id)).one()
 
 
+def latest(connection: Connection, job_id: str) -> list[Row[Any]]:
+    """The latest attempt at each position of a job, in order."""
+    query = sa.select(table).where(table.c.job_id == job_id).order_by(table.c.position, table.c.attempt)
+    return list({row.position: row for row in connection.execute(query)}.values())
+
+
 def current(connection: Connection, job_id: str) -> Row[Any]:
-    """The latest attempt."""
-    query = sa.select(table).where(table.c.job_id == job_id)
-    return connection.execute(query.order_by(table.c.position.desc(), table.c.attempt.desc()).limit(1)).one()
+    """The first of them whose footage is not in the store, or the last."""
+    rows = latest(connection, job_id)
+    return next((row for row in rows if row.footage_key is None), rows[-1])
+
+
+def footage(connection: Connection, job_id: str) -> list[str]:
+    """Keys of what a job has in the store, in order."""
+    return [row.footage_key for row in latest(connection, job_id) if row.footage_key is not None]
 
 
 def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures and clips that callers hand over, kept under keys of ours.
+"""Pictures and clips that generations start from, kept under keys of ours.
 
 A client's file may vanish, and no provider ever sees more of it than the request needs.
 """
@@ -14,9 +14,12 @@ from pathlib import Path
 from cutscene import storage
 from cutscene.domain import VideoRequest
 from cutscene.media import picture
-from cutscene.media.source import take_clip, take_picture
+from cutscene.media.source import last_picture, shape_clip, take_clip, take_picture
+from cutscene.overlays import PictureOverlay
+from cutscene.plan import Plan, Start, segment_request
+from cutscene.providers import Model
 
-__all__ = ["keep", "read"]
+__all__ = ["keep", "read", "read_overlays"]
 
 
 async def keep(
@@ -41,21 +44,57 @@ async def keep(
     )
 
 
-async def read(store: storage.Store, request: VideoRequest) -> VideoRequest:
-    """The request with data URIs in place of keys, as providers take it."""
+async def read(
+    store: storage.Store,
+    request: VideoRequest,
+    model: Model,
+    plan: Plan,
+    position: int,
+    *,
+    before: str | None,
+    scratch: Path,
+) -> VideoRequest:
+    """What a provider is asked for at one position of a plan, with data URIs in place of keys.
 
-    async def as_uri(key: str | None) -> str | None:
-        if key is None:
-            return None
-        data = await storage.read_bytes(store, key)
-        return picture.to_data_uri(data, mimetypes.guess_type(key)[0] or "image/jpeg")
+    ``before`` is the key of the footage of the segment before.
+    """
+    match plan[position].start:
+        case Start.REQUEST:
+            image = None
+        case Start.CLIP:
+            image = await _last_picture(store, request.video, scratch, cut_to=request)
+        case Start.FOOTAGE:
+            image = await _last_picture(store, before, scratch)
+    asked = segment_request(request, model, plan, position, image=image)
+    if asked.video is not None:
+        data = await storage.read_bytes(store, asked.video)
+        if asked.extend and asked.video_seconds is not None:  # it was kept as it came
+            data = await asyncio.to_thread(shape_clip, data, asked, asked.video_seconds, scratch)
+        return replace(asked, video=picture.to_data_uri(data, "video/mp4"))
 
-    return replace(
-        request,
-        image=await as_uri(request.image),
-        last_image=await as_uri(request.last_image),
-        video=await as_uri(request.video),
-    )
+    async def as_uri(source: str | None) -> str | None:
+        if source is None or source.startswith("data:"):
+            return source
+        media_type = mimetypes.guess_type(source)[0] or "image/jpeg"
+        return picture.to_data_uri(await storage.read_bytes(store, source), media_type)
+
+    return replace(asked, image=await as_uri(asked.image), last_image=await as_uri(asked.last_image))
+
+
+async def read_overlays(store: storage.Store, request: VideoRequest) -> dict[str, bytes]:
+    """The pictures that are laid over a clip, by their keys."""
+    keys = {overlay.image for overlay in request.overlays if isinstance(overlay, PictureOverlay)}
+    return {key: await storage.read_bytes(store, key) for key in keys}
+
+
+async def _last_picture(
+    store: storage.Store, key: str | None, scratch: Path, *, cut_to: VideoRequest | None = None
+) -> str:
+    """The true last frame of a clip, every pixel of it, as a data URI."""
+    assert key is not None
+    data = await storage.read_bytes(store, key)
+    png = await asyncio.to_thread(last_picture, data, scratch, cut_to=cut_to)
+    return picture.to_data_uri(png, "image/png")
 
 
 async def _put(store: storage.Store, tenant: str, run: str, data: bytes, media_type: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,18 +13,22 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from cutscene import accounts, jobs, ledger, limits, sources, storage, transitions
+from cutscene import accounts, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
+from cutscene.media.source import shape_of
+from cutscene.plan import LATER, plan_segments, segment_request
 from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
 from cutscene.telemetry import log_unless_configured
 from cutscene.worker import Work, Worker
 
 __all__ = ["Studio", "open_studio"]
+
+JOB_ID: Final = re.compile(r"job_[0-9a-f]{16}")
 
 
 class Studio:
@@ -66,6 +72,11 @@ class Studio:
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
         request = await sources.keep(self._store, tenant, run, request, self.settings.scratch)
+        plan = plan_segments(request, model)
+        estimates = [
+            chosen.estimate(segment_request(request, model, plan, position, image=LATER))
+            for position in range(len(plan))
+        ]
         job = jobs.NewJob(
             id=f"job_{secrets.token_hex(8)}",
             tenant=tenant,
@@ -75,6 +86,7 @@ class Studio:
             provider=chosen.id,
             model=model.id,
             priority=priority,
+            plan=[segment.to_json() for segment in plan],
         )
         account = Account(
             tenant=tenant,
@@ -86,10 +98,38 @@ class Studio:
         await self._worker.ensure()
         await self._review_pause(chosen)
         row = await self._database.write(
-            transitions.submit, job, chosen.estimate(request), account, self.settings.max_concurrent
+            transitions.submit, job, estimates, account, self.settings.max_concurrent
         )
         self._worker.wake()
         return await self._job(row)
+
+    async def extend(
+        self,
+        tenant: str,
+        clip: str,
+        *,
+        to: float,
+        prompt: str | None = None,
+        provider: str | None = None,
+        **submitted: Any,
+    ) -> Job:
+        """Let a clip go on until it is ``to`` seconds long: in its own size, joined where nobody sees it.
+
+        ``clip`` is one of the tenant's jobs, a local path or a data URI. Without a prompt the job's
+        own is used again. What is ``submitted`` beside are further fields of `VideoRequest`, and
+        ``run``, ``priority`` and ``idempotency_key`` as `submit` has them.
+        """
+        options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
+        with tempfile.TemporaryDirectory() as folder:
+            if JOB_ID.fullmatch(clip):
+                job = await self.get(tenant, clip)
+                prompt = prompt or job.request.prompt
+                clip = str(await self._copy(job, Path(folder) / "clip.mp4"))
+            submitted = {**await asyncio.to_thread(shape_of, clip), **submitted}
+            request = VideoRequest(
+                prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted
+            )
+            return await self.submit(tenant, request, provider=provider, **options)
 
     async def get(self, tenant: str, job_id: str) -> Job:
         return await self._job(await self._database.read(jobs.get, tenant, job_id))
@@ -153,9 +193,8 @@ class Studio:
     async def save(self, tenant: str, job_id: str, path: Path) -> Clip:
         """Copy the job's clip to a file, all of it or nothing."""
         job = await self.get(tenant, job_id)
-        if job.clip is None:
-            raise NotFoundError(f"Job {job_id} has no clip: it is {job.state}.")
-        await storage.copy_to(self._store, job.clip.key, path)
+        await self._copy(job, path)
+        assert job.clip is not None
         return job.clip
 
     async def pauses(self) -> Sequence[limits.Pause]:
@@ -170,6 +209,11 @@ class Studio:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
 
+    async def _copy(self, job: Job, path: Path) -> Path:
+        if job.clip is None:
+            raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
+        return await storage.copy_to(self._store, job.clip.key, path)
+
     async def _review_pause(self, provider: Provider) -> None:
         """Whoever has just bought credits or mended the key need not wait for a worker to notice."""
         pause = await self._database.read(limits.pause_of, provider.id)
@@ -177,7 +221,12 @@ class Studio:
             await accounts.look(self._database, provider)
 
     async def _job(self, row: Row[Any]) -> Job:
-        return jobs.to_job(row, await self._database.read(ledger.spent, row.id))
+        spent = await self._database.read(ledger.spent, row.id)
+        return jobs.to_job(row, spent, await self._database.read(segments.footage, row.id))
+
+
+_SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key")
+_GOES_ON: Final = "The scene goes on naturally, in one continuous shot."
 
 
 def _nobody_listens(_job_ids: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import structlog
@@ -25,6 +26,7 @@ from cutscene.errors import (
     ProviderError,
     SubmissionUnknownError,
 )
+from cutscene.plan import plan_of
 from cutscene.providers import NotSubmitted, Provider, SubmissionUnknown
 from cutscene.settings import Settings
 
@@ -76,7 +78,7 @@ class Submissions:
                 await self._put_back(job.id, handover)
                 continue
             try:
-                prepared = prepared or await self._prepare(provider, request)
+                prepared = prepared or await self._prepare(provider, job, request, segment)
             except NotSubmitted as unprepared:
                 await self._give_way(job, handover, segment, unprepared, provider, is_call=False)
                 continue
@@ -84,13 +86,30 @@ class Submissions:
                 await self._give_way(job, handover, segment, refusal, provider)
         return None
 
-    async def _prepare(self, provider: Provider, request: VideoRequest) -> VideoRequest:
+    async def _prepare(
+        self, provider: Provider, job: Row[Any], request: VideoRequest, segment: Row[Any]
+    ) -> VideoRequest:
         try:
             async with asyncio.timeout(self.PREPARE):
-                return await provider.prepare(await sources.read(self._store, request))
+                return await provider.prepare(await self._asked(provider, job, request, segment))
         except TimeoutError:
             slow = ProviderError(f"What {provider.id} needs beforehand took more than {self.PREPARE:g} s.")
             raise NotSubmitted(slow, retry_after=1.0) from None
+
+    async def _asked(
+        self, provider: Provider, job: Row[Any], request: VideoRequest, segment: Row[Any]
+    ) -> VideoRequest:
+        """What the provider is asked for in this segment."""
+        earlier = await self._database.read(segments.latest, job.id)
+        return await sources.read(
+            self._store,
+            request,
+            provider.check(replace(request, model=job.model)),
+            plan_of(job),
+            segment.position,
+            before=earlier[segment.position - 1].footage_key if segment.position else None,
+            scratch=self._settings.scratch,
+        )
 
     async def drain(self) -> None:
         """Wait for the answers to all calls that are being made, and make no more: each is money."""

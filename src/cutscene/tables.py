@@ -60,6 +60,7 @@ jobs = Table(
     Column("handover", Integer, nullable=False, server_default="0"),
     Column("not_before", Double, nullable=False, server_default="0"),
     Column("is_accepted", Boolean, nullable=False, server_default=sa.false()),
+    Column("plan", _OptionalJson),
     Column("clip", _OptionalJson),
     Column("error_code", String(32)),
     Column("error", Text),

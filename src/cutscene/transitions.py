@@ -5,7 +5,7 @@ Job, segment, ledger and slot never disagree, and doing a transition twice chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -22,6 +22,7 @@ __all__ = [
     "fail",
     "free_slot",
     "give_up",
+    "go_on",
     "plan_again",
     "put_back",
     "resubmit",
@@ -34,13 +35,21 @@ __all__ = [
 
 
 def submit(
-    connection: Connection, job: jobs.NewJob, estimate: Credits, account: Account, max_active: int
+    connection: Connection,
+    job: jobs.NewJob,
+    estimates: Sequence[Credits],
+    account: Account,
+    max_active: int,
 ) -> Row[Any]:
-    """Job, hold and place in the queue: all three or nothing. Returns the job's row."""
+    """Job, holds and place in the queue: all or nothing. Returns the job's row.
+
+    ``estimates``: of each segment. All is held at once, so that a job is not stopped halfway by a budget.
+    """
     if jobs.insert(connection, job):
         limits.refuse_if_closed(connection, job.provider)
-        segment_id = segments.plan(connection, job.id, position=0, attempt=1)
-        ledger.hold(connection, segment_id, estimate, account)
+        for position, estimate in enumerate(estimates):
+            segment_id = segments.plan(connection, job.id, position, attempt=1)
+            ledger.hold(connection, segment_id, estimate, account)
         tenants.starts_waiting(connection, job.tenant, max_active)
         return jobs.read(connection, job.id)
     if job.idempotency_key is None:
@@ -95,6 +104,20 @@ def resubmit(connection: Connection, job_id: str, handover: int, segment_id: str
         plan_again(connection, job_id, after=segment_id)
 
 
+def go_on(connection: Connection, job_id: str, handover: int) -> bool:
+    """Whether that run has all footage. Else its job waits for its turn with the next segment.
+
+    False also where the run was replaced.
+    """
+    tenant = _lock_tenant(connection, job_id)
+    if jobs.lock_run(connection, job_id, handover) is None:
+        return False
+    if segments.current(connection, job_id).footage_key is not None:
+        return True
+    _wait_again(connection, job_id, tenant, after=0.0)
+    return False
+
+
 def free_slot(connection: Connection, job_id: str, handover: int) -> None:
     """Nothing of that run is generated any more."""
     if jobs.lock_run(connection, job_id, handover) is not None:
@@ -108,7 +131,8 @@ def _lock_tenant(connection: Connection, job_id: str) -> str:
 
 
 def _wait_again(connection: Connection, job_id: str, tenant: str, after: float) -> None:
-    jobs.put_back(connection, job_id, after=after)
+    made = [segment.footage_key is not None for segment in segments.latest(connection, job_id)]
+    jobs.put_back(connection, job_id, after=after, progress=sum(made) / len(made))
     _free_slot(connection, job_id)
     tenants.waits_again(connection, tenant)
 
@@ -135,19 +159,37 @@ def close_segment(
     job_id = segments.read(connection, segment_id).job_id
     _free_slot(connection, job_id)
     if error is not None:
-        jobs.fail(connection, job_id, error)
+        _end_job(connection, job_id, error)
 
 
 def withdraw(connection: Connection, segment_id: str, error: CutsceneError) -> bool:
     """End a segment that nobody is posting, at no cost, and its job with it."""
-    state = SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
-    if not segments.end(connection, segment_id, state, among=[SegmentState.PLANNED]):
+    if not _withdraw_alone(connection, segment_id, error):
         return False
-    ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
     job_id = segments.read(connection, segment_id).job_id
     _free_slot(connection, job_id)
-    jobs.fail(connection, job_id, error)
+    _end_job(connection, job_id, error)
     return True
+
+
+def _end_job(connection: Connection, job_id: str, error: CutsceneError) -> None:
+    jobs.fail(connection, job_id, error)
+    _withdraw_planned(connection, job_id, error)
+
+
+def _withdraw_planned(connection: Connection, job_id: str, error: CutsceneError) -> None:
+    """What was still to come is not asked for, and its holds are given back."""
+    for segment in segments.latest(connection, job_id):
+        if segment.state == SegmentState.PLANNED:
+            _withdraw_alone(connection, segment.id, error)
+
+
+def _withdraw_alone(connection: Connection, segment_id: str, error: CutsceneError) -> bool:
+    state = SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
+    ended = segments.end(connection, segment_id, state, among=[SegmentState.PLANNED])
+    if ended:
+        ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
+    return ended
 
 
 def give_up(
@@ -164,7 +206,11 @@ def plan_again(connection: Connection, job_id: str, after: str, *, is_retry: boo
         return  # somebody else did
     ledger.close(connection, last.id, ledger.open_amount(connection, last.id), Basis.ASSUMED)
     segments.end(connection, last.id, SegmentState.FAILED)
-    segment_id = segments.plan(connection, job_id, last.position, last.attempt + 1, is_retry=is_retry)
+    _plan_after(connection, last, is_retry=is_retry)
+
+
+def _plan_after(connection: Connection, last: Row[Any], *, is_retry: bool = False) -> None:
+    segment_id = segments.plan(connection, last.job_id, last.position, last.attempt + 1, is_retry=is_retry)
     ledger.hold_again(connection, segment_id, like=last.id)
 
 
@@ -180,10 +226,8 @@ def fail(connection: Connection, job_id: str, handover: int, error: CutsceneErro
     if state == SegmentState.POSTING:
         segments.lose(connection, segment.id, segment.fence)
         error = SubmissionUnknownError(str(error))
-    jobs.fail(connection, job_id, error)
+    _end_job(connection, job_id, error)
     match state:
-        case SegmentState.PLANNED:
-            withdraw(connection, segment.id, error)
         case SegmentState.POSTING | SegmentState.UNKNOWN:
             pass
         case _:
@@ -203,7 +247,7 @@ def cancel(connection: Connection, tenant: str, job_id: str) -> None:
             error = CancelledError("The job was cancelled while it waited.")
             jobs.cancel_waiting(connection, job_id, error)
             tenants.stops_waiting(connection, tenant)
-            withdraw(connection, segment.id, error)
+            _withdraw_planned(connection, job_id, error)
         case JobState.RUNNING:
             jobs.request_cancel(connection, job_id)
         case JobState.FAILED if segment.state == SegmentState.UNKNOWN:
@@ -223,6 +267,8 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
     _free_slot(connection, job_id)
     if not is_accepted:
         plan_again(connection, job_id, after=last.id)
+    for later in segments.latest(connection, job_id)[last.position + 1 :]:
+        _plan_after(connection, later)
     tenants.starts_waiting(connection, tenant, max_active)
 
 

@@ -15,6 +15,7 @@ from cutscene.errors import CutsceneError, InputValidationError
 from cutscene.fetch import fetch, open_session
 from cutscene.media.picture import crop_to
 from cutscene.media.probe import probe
+from cutscene.plan import LATER, plan_segments, segment_request
 from cutscene.providers import (
     Capabilities,
     Done,
@@ -91,15 +92,24 @@ async def test_it_names_the_model_that_serves_a_request(provider: Provider) -> N
     assert model in provider.capabilities().models
 
 
-@pytest.mark.parametrize("wrong", [{"model": "no-such-model"}, {"duration": 30.0}, {"duration": 1.0}])
+@pytest.mark.parametrize("wrong", [{"model": "no-such-model"}, {"prompt": "x" * 15_000}])
 async def test_what_it_refuses_it_refuses_without_io(provider: Provider, wrong: dict[str, object]) -> None:
-    request = VideoRequest.from_json({"prompt": "mountains", **wrong})
-    limits = next(model for model in provider.capabilities().models if model.text)
-    if "model" not in wrong and request.duration <= limits.durations[-1]:
-        assert provider.check(request) == limits
-        return
     with pytest.raises(InputValidationError):
-        provider.check(request)
+        provider.check(VideoRequest.from_json({"prompt": "mountains", **wrong}))
+
+
+@pytest.mark.parametrize("seconds", [1.0, 30.0])
+async def test_any_length_is_made_of_as_many_generations_as_it_takes(
+    provider: Provider, seconds: float
+) -> None:
+    request = VideoRequest(prompt="mountains", duration=seconds)
+    model = provider.check(request)
+    plan = plan_segments(request, model)
+    assert sum(segment.seconds for segment in plan) >= seconds
+    for position in range(len(plan)):
+        asked = segment_request(request, model, plan, position, image=LATER)
+        assert provider.check(asked) == model
+        assert provider.estimate(asked) >= Credits()
 
 
 async def test_an_estimate_is_an_upper_bound_in_credits(provider: Provider) -> None:

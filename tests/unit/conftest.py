@@ -58,7 +58,7 @@ async def waiting_job(tmp_path: Path) -> AsyncIterator[Database]:
         model="m",
         priority=0,
     )
-    await opened.write(transitions.submit, job, Credits.of(20), account, 1)
+    await opened.write(transitions.submit, job, [Credits.of(20)], account, 1)
     yield opened
     await opened.close()
 

@@ -52,7 +52,7 @@ def submit(
         priority=priority,
     )
     account = Account(tenant=tenant, job_id=name, provider=provider, model="m", usd_per_credit="0.01")
-    transitions.submit(connection, job, Credits.of(20), account, max_active=1)
+    transitions.submit(connection, job, [Credits.of(20)], account, max_active=1)
 
 
 def admit(connection: Connection, **concurrency: int) -> list[str]:

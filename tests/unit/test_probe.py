@@ -82,7 +82,7 @@ def test_fragmented_files_are_videos(pan: Any, write_clip: Any, movflags: str) -
 def test_hevc_is_accepted_unless_the_limits_say_no(pan: Any, write_clip: Any) -> None:
     options = {"x265-params": "log-level=none"}
     path = write_clip(pan(3, 3, width=128, height=96), codec="libx265", **options)
-    assert probe(path).codec == "hevc"
+    assert probe(path).codec == "h265"
     assert "H.264" in refused(path, Limits(codecs=("h264",)))
 
 

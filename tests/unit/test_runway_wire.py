@@ -67,7 +67,7 @@ TASKS_BODIES: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"model": "kling3.0_pro", "seed": 3}, "text_to_video", {"ratio": "1920:1080", "audio": False}),
     ({"video": MP4}, "video_to_video", {"model": "aleph2", "videoUri": MP4}),
     (
-        {"video": MP4, "extend": True},
+        {"video": MP4, "extend": True, "model": "seedance2_5"},
         "video_to_video",
         {"model": "seedance2_5", "promptVideo": MP4, "mode": "extend", "duration": 4},
     ),
@@ -116,8 +116,7 @@ async def test_what_is_sent_over_generations() -> None:
         ({"model": "gen4.5", "image": PNG, "last_image": PNG}, {}, "takes no last picture"),
         ({"model": "gen4.5", "video": MP4}, {}, "takes no clip"),
         ({"model": "aleph2", "video": MP4, "extend": True}, {}, "does not go on with a clip"),
-        ({"duration": 11}, {}, "'gen4.5' makes at most 10 seconds, not 11"),
-        ({"duration": 5}, {"runway_api_flavor": "generations"}, "'gen3a' makes at most 4 seconds"),
+        ({"video": MP4, "model": "aleph2", "duration": 1}, {}, "'aleph2' takes clips of 2 seconds or more"),
         ({"prompt": "x" * 501}, {}, "501 characters, at most 500"),
         ({"prompt": "x" * 490, "motion": {"zoom": 1}}, {}, "With its camera motion .* 519 characters"),
         ({"prompt": "x" * 1001}, {"runway_max_prompt_chars": 5000}, "at most 1000"),

@@ -4,7 +4,8 @@ The vendor writes down every call in ``calls.log``, which is what tests count. W
 prompt say what goes wrong: ``[work:2]`` seconds until done, ``[slow-post:3]`` seconds before
 the answer (the task is accepted at once), ``[reject:2]`` refusals that say "later",
 ``[refuse]`` for good, ``[lose]`` accepted but the answer is lost, ``[fail]`` the generation
-fails, ``[charge:7]`` credits, ``[silent]`` no word about credits, ``[crash]`` a provider with a bug,
+fails, ``[fail-at:2]`` only the second one of a prompt does,
+``[charge:7]`` credits, ``[silent]`` no word about credits, ``[crash]`` a provider with a bug,
 ``[throttle]`` queued at the vendor for ever.
 """
 
@@ -20,11 +21,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError, RateLimitError
 from cutscene.media.encode import Encoder, to_yuv
+from cutscene.media.picture import from_data_uri
 from cutscene.providers import (
     AccountState,
     Capabilities,
@@ -60,6 +65,15 @@ class ScriptedProvider:
                     sizes=dict.fromkeys(Aspect, (320, 180)),
                     credits_per_second=Credits.of(PRICE),
                 ),
+                Model(
+                    id="script-short",
+                    text=True,
+                    image=True,
+                    last_image=True,
+                    durations=(1, 2),
+                    sizes=dict.fromkeys(Aspect, (320, 180)),
+                    credits_per_second=Credits.of(PRICE),
+                ),
             ),
             usd_per_credit="0.01",
             concurrency=concurrency,
@@ -90,7 +104,16 @@ class ScriptedProvider:
         if len(self.calls("post", prompt)) <= _number(prompt, "reject"):
             raise NotSubmitted(RateLimitError("Too fast."), retry_after=0.2)
         task_id = secrets.token_hex(6)
-        task = {"prompt": prompt, "at": time.time(), "frames": request.frames, "estimate": _estimate(request)}
+        task = {
+            "prompt": prompt,
+            "at": time.time(),
+            "frames": request.frames,
+            "estimate": _estimate(request),
+            "number": len(self.calls("accepted", prompt)) + 1,
+        }
+        for name, picture in (("first", request.image), ("last", request.last_image)):
+            if picture is not None:
+                (self.root / f"{task_id}.{name}").write_bytes(from_data_uri(picture))
         (self.root / f"{task_id}.json").write_text(json.dumps(task))
         self._write_down("accepted", prompt)
         await asyncio.sleep(_number(prompt, "slow-post"))
@@ -113,7 +136,7 @@ class ScriptedProvider:
         work = _number(prompt, "work", 0.3)
         if age < work:
             return Pending(age / work)
-        if "[fail]" in prompt:
+        if "[fail]" in prompt or _number(prompt, "fail-at") == task["number"]:
             return Failed(
                 ProviderError("The scripted vendor failed."), Credits.of(int(_number(prompt, "charge")))
             )
@@ -144,11 +167,26 @@ class ScriptedProvider:
         path = self.root / f"{task_id}.mp4"
         if not path.exists():
             draft = path.with_suffix(".draft")
+            first, last = (self.picture(task_id, name) for name in ("first", "last"))
             with Encoder(draft, width=320, height=180) as encoder:
                 for k in range(frames):
-                    encoder.write(to_yuv(_picture(k)))
+                    drawn = first if k == 0 else last if k == frames - 1 else None
+                    encoder.write(to_yuv(_picture(k) if drawn is None else drawn))
             draft.rename(path)
         return path
+
+    def picture(self, task_id: str, name: str) -> NDArray[np.uint8] | None:
+        """The ``first`` or ``last`` one that a task was given, BGR, as its footage has it."""
+        path = self.root / f"{task_id}.{name}"
+        if not path.exists():
+            return None
+        given = np.asarray(Image.open(path).convert("RGB"), np.uint8)[..., ::-1]
+        return np.asarray(cv2.resize(given, (320, 180), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def tasks(self) -> list[str]:
+        """Ids, in the order they were accepted."""
+        tasks = {path.stem: json.loads(path.read_text())["at"] for path in self.root.glob("*.json")}
+        return sorted(tasks, key=lambda task_id: tasks[task_id])
 
 
 def _picture(k: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cutscene.cli import demo, doctor, emulator, generate, jobs, usage, worker
+from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, usage, worker
 
 __all__ = ["app", "main"]
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
+app.command("extend")(extend.extend)
 app.command("jobs")(jobs.list_jobs)
 app.add_typer(jobs.job_app, name="job")
 app.command("usage")(usage.usage)

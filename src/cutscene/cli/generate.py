@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cutscene.cli import finishing
 from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
-from cutscene.domain import Aspect, Job, VideoRequest
+from cutscene.domain import Job, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError
 from cutscene.motion import Motion
+from cutscene.overlays import Animation, Position
+from cutscene.specs import Easing
 
-__all__ = ["Output", "as_json", "check_writable", "failure_as_json", "finish_up", "generate"]
+if TYPE_CHECKING:
+    from cutscene.studio import Studio
+
+__all__ = ["Output", "as_json", "check_writable", "failure_as_json", "finish_up", "generate", "see_through"]
 
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Also write the clip to this file.")]
 
@@ -25,48 +32,79 @@ def generate(
     motion: Annotated[
         str | None, typer.Option(help="Of the camera: pan, tilt, zoom, roll, truck, pedestal; zoom:3,pan:-2.")
     ] = None,
-    aspect: Annotated[str, typer.Option(help="16:9, 9:16 or 1:1.")] = Aspect.LANDSCAPE.value,
     duration: Annotated[float, typer.Option(help="Seconds, 1 to 30.")] = 4.0,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same clip.")] = None,
     provider: Annotated[str | None, typer.Option(help="Who makes it; default: CUTSCENE_PROVIDER.")] = None,
     model: Annotated[str | None, typer.Option(help="Which of the provider's models.")] = None,
     tenant: Tenant = "default",
     output: Output = None,
+    aspect: finishing.AsAspect = None,
+    size: finishing.AsSize = None,
+    fps: finishing.AsFps = None,
+    container: finishing.AsFormat = None,
+    codec: finishing.AsCodec = None,
+    bitrate: finishing.AsBitrate = None,
+    crossfade: finishing.AsCrossfade = None,
+    easing: finishing.AsEasing = Easing.EASE_IN_OUT,
+    text: finishing.AsText = None,
+    text_position: finishing.AsPosition = Position.CENTER,
+    text_animation: finishing.AsAnimation = Animation.FADE_IN,
+    text_size: finishing.AsTextSize = None,
+    text_color: finishing.AsTextColor = "#ffffff",
+    font: finishing.AsFont = None,
+    logo: finishing.AsPicture = None,
+    mascot: finishing.AsPicture = None,
+    overlay: finishing.AsPicture = None,
     *,
-    extend: Annotated[bool, typer.Option("--extend", help="Go on where --video ends.")] = False,
+    confetti: finishing.AsConfetti = False,
+    particles: finishing.AsParticles = False,
+    audio: finishing.AsAudio = False,
     loop: Annotated[bool, typer.Option("--loop", help="The last frame flows into the first.")] = False,
+    ping_pong: finishing.AsPingPong = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Only submit; a worker does it.")] = False,
     json: AsJson = False,
 ) -> None:
     """Make a clip from a prompt, and from a picture if there is one."""
-    asked = {
-        "prompt": prompt,
-        "image": image,
-        "last_image": last_image,
-        "video": video,
-        "extend": extend,
-        "aspect": aspect,
-        "duration": duration,
-        "loop": loop,
-        "seed": seed,
-        "model": model,
-    }
-    work = _generate(asked, motion, tenant, provider, output, wait=not no_wait)
+
+    async def submit(studio: Studio) -> Job:
+        request = VideoRequest(
+            prompt=prompt,
+            image=image,
+            last_image=last_image,
+            video=video,
+            motion=None if motion is None else Motion.parse(motion),
+            duration=duration,
+            loop=loop,
+            loop_style=finishing.loop_style(crossfade, easing, ping_pong=ping_pong),
+            overlays=finishing.overlays(
+                overlay=overlay,
+                mascot=mascot,
+                logo=logo,
+                confetti=confetti,
+                particles=particles,
+                text=text,
+                position=text_position,
+                animation=text_animation,
+                size=text_size,
+                color=text_color,
+                font=font,
+            ),
+            seed=seed,
+            model=model,
+            **finishing.shape(aspect, size, fps, container, codec, bitrate, audio=audio),
+        )
+        return await studio.submit(tenant, request, provider=provider)
+
+    work = see_through(submit, tenant, output, wait=not no_wait)
     job = run(work, failure=failure_as_json if json else None, tenant=tenant)
     finish_up(job, output, json=json)
 
 
-async def _generate(
-    asked: dict[str, Any],
-    motion: str | None,
-    tenant: str,
-    provider: str | None,
-    output: Path | None,
-    *,
-    wait: bool,
+async def see_through(
+    submit: Callable[[Studio], Awaitable[Job]], tenant: str, output: Path | None, *, wait: bool
 ) -> Job:
+    """Submit a job, and unless nobody waits, show its progress and save its clip."""
     settings = load_settings()
-    request = VideoRequest(**asked, motion=None if motion is None else Motion.parse(motion))
     if output is not None:
         check_writable(output)
 
@@ -76,7 +114,7 @@ async def _generate(
     async with open_studio(
         settings, work="if needed" if wait else "no", on_continued=say_continued
     ) as studio:
-        job = await studio.submit(tenant, request, provider=provider)
+        job = await submit(studio)
         if not wait:
             if not await studio.worker_lives():
                 say("No worker is running: start 'cutscene worker', or wait with 'cutscene job wait'.")
@@ -121,7 +159,7 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
 def as_json(job: Job) -> dict[str, Any]:
     """The fields that every command prints of a job."""
     clip = job.clip.to_json() if job.clip is not None else {}
-    measured = ("width", "height", "fps", "codec", "bytes", "sha256", "is_loopable", "loop_seam")
+    measured = ("width", "height", "fps", "format", "codec", "bytes", "sha256", "is_loopable", "loop_seam")
     return {
         "job_id": job.id,
         "status": job.state.value,
@@ -129,9 +167,12 @@ def as_json(job: Job) -> dict[str, Any]:
         "duration_ms": clip.get("duration_ms"),
         "credits_used": None if job.credits_used is None else float(job.credits_used.amount),
         **{name: clip.get(name) for name in measured},
+        "loop": clip.get("loop"),
         "provider": job.provider,
         "model": job.model,
         "poster_url": clip.get("poster_url"),
+        "parts": job.parts,
+        "partial": list(job.partial),
         "error_code": job.error_code,
         "error": job.error,
     }

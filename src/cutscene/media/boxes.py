@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from cutscene.specs import Container
+
 __all__ = ["DEFAULT_LIMITS", "Limits", "UnplayableVideo", "check_boxes"]
 
 
@@ -35,6 +37,9 @@ class Limits:
     decode_seconds: float = 60.0
     """Time spent inside the decoder."""
     codecs: tuple[str, ...] = ("h264", "hevc")
+    """As FFmpeg calls them."""
+    container: Container = Container.MP4
+    """WebM only for files of our own making: nothing checks it before FFmpeg reads it."""
 
 
 DEFAULT_LIMITS: Final = Limits()

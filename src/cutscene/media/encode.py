@@ -11,11 +11,13 @@ from typing import Final, Literal, Self
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from cutscene.media.sound import RATE, Sound, sound_frames
 from cutscene.specs import Codec, Container
 
 __all__ = ["Encoder", "Preset", "to_yuv"]
@@ -71,6 +73,7 @@ class Encoder:
 
     ``width`` and ``height`` are even pixels. ``crf`` is x264's quality, translated for other
     codecs: lower is better and bigger. With ``bitrate_kbps`` the file has that rate on average.
+    ``sound`` stands beside the pictures from their first on.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Encoder:
         container: Container = Container.MP4,
         codec: Codec = Codec.H264,
         bitrate_kbps: int | None = None,
+        sound: Sound | None = None,
     ) -> None:
         if width % 2 or height % 2:
             raise ValueError(f"{width}x{height}: yuv420p needs an even width and height")
@@ -108,6 +112,14 @@ class Encoder:
             context.codec_tag = "hvc1"  # what Apple's players insist on
         if bitrate_kbps is not None:
             context.bit_rate = bitrate_kbps * 1000
+        if sound is not None:
+            self._add(sound, _SOUND[container])
+
+    def _add(self, sound: Sound, codec: str) -> None:
+        stream = self._container.add_stream(codec, rate=RATE, layout="stereo")
+        assert isinstance(stream, AudioStream)
+        for frame in (*sound_frames(sound), None):
+            self._container.mux(stream.encode(frame))
 
     def write(self, frame: av.VideoFrame) -> None:
         """Append a frame as made by `to_yuv`; its time is its place in the order."""
@@ -130,6 +142,7 @@ class Encoder:
             self._container.close()
 
 
+_SOUND: Final = {Container.MP4: "aac", Container.WEBM: "libopus"}
 _ENCODERS: Final = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.VP9: "libvpx-vp9"}
 
 

@@ -74,7 +74,9 @@ def from_video(frame: VideoFrame) -> Frame:
 
 
 def to_video(frame: Frame) -> VideoFrame:
-    """As the encoder takes it; shares the array's memory."""
+    """As the encoder takes it; may share the array's memory."""
+    if size_of(frame)[1] % 4:  # the shared form takes chromas for whole rows of the array
+        return av.VideoFrame.from_ndarray(frame, "yuv420p")
     return av.VideoFrame.from_numpy_buffer(frame, "yuv420p")
 
 

@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from cutscene.errors import InputValidationError
@@ -33,6 +34,7 @@ __all__ = [
     "read_picture",
     "shrink_to",
     "to_data_uri",
+    "to_png",
     "widen_to",
 ]
 
@@ -151,6 +153,13 @@ def shrink_to(data: bytes, max_chars: int) -> Picture:
                 image = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.LANCZOS)
             encoded = _jpeg(image, quality)
     return Picture(data=encoded, media_type="image/jpeg", width=image.width, height=image.height)
+
+
+def to_png(bgr: NDArray[np.uint8]) -> bytes:
+    """A picture (height, width, 3) without any loss."""
+    buffer = BytesIO()
+    Image.fromarray(np.ascontiguousarray(bgr[..., ::-1])).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 _QUALITIES: Final = (95, 90, 85)

@@ -30,6 +30,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo, check_boxes
+from cutscene.specs import Codec, Container
 
 __all__ = ["Facts", "decode", "is_untagged_hd", "open_video", "probe", "sha256", "to_bgr"]
 
@@ -43,6 +44,7 @@ class Facts:
     """Pixels."""
     fps: float
     codec: str
+    """As `Codec` has it, where it does."""
     profile: str | None
     pix_fmt: str
     frames: int
@@ -63,8 +65,10 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
     Raises `UnplayableVideo` where the file is damaged, beyond the limits or no MP4 video at all,
     and `OSError` where it cannot be read.
     """
-    with path.open("rb") as file:
-        faststart = check_boxes(file, limits)
+    faststart = True
+    if limits.container is Container.MP4:
+        with path.open("rb") as file:
+            faststart = check_boxes(file, limits)
     with open_video(path, limits) as (container, stream):
         codec = stream.codec_context
         shape, frames, seconds, constant_rate = _timeline(
@@ -76,7 +80,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
             width=shape[0],
             height=shape[1],
             fps=float(frames / seconds),
-            codec=codec.name,
+            codec=_CODECS.get(codec.name, codec.name),
             profile=codec.profile,
             pix_fmt=shape[2],
             frames=frames,
@@ -87,6 +91,9 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
             has_audio=bool(container.streams.audio),
             sha256=sha256(path),
         )
+
+
+_CODECS: Final = {"hevc": Codec.H265.value, "libvpx-vp9": Codec.VP9.value}
 
 
 def sha256(path: Path) -> str:
@@ -143,7 +150,7 @@ def open_video(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[In
     with _refusing():
         container = av.open(
             str(path.absolute()),
-            format="mp4",
+            format=limits.container.value,
             options={"protocol_whitelist": "file", **bounds},
             metadata_errors="replace",
         )
@@ -213,4 +220,9 @@ def _timeline(
     seconds = (times[-1] - times[0] + (max(steps) if len(steps) == 1 else last)) * time_base
     if seconds <= 0:
         raise UnplayableVideo("The video does not say how long its pictures last.")
-    return shapes.pop(), len(times), seconds, len(steps) <= 1
+    # WebM counts in milliseconds, which few rates are whole numbers of.
+    is_constant = len(steps) <= 1 or (time_base == _MILLISECOND and max(steps) - min(steps) <= 1)
+    return shapes.pop(), len(times), seconds, is_constant
+
+
+_MILLISECOND: Final = Fraction(1, 1000)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from cutscene.domain import VideoRequest
+from cutscene.domain import Aspect, VideoRequest
 from cutscene.errors import InputValidationError
-from cutscene.media import boxes, conform, picture, probe
-from cutscene.specs import FPS
+from cutscene.media import boxes, join, picture, probe, recipe
+from cutscene.media.frames import to_picture
+from cutscene.media.shape import cover
+from cutscene.specs import FPS, Specs
 
-__all__ = ["take_clip", "take_picture", "with_data_uris"]
+__all__ = ["last_picture", "shape_clip", "shape_of", "take_clip", "take_picture", "with_data_uris"]
 
 _MAX_CLIP: Final = 256 * 2**20
 """Bytes."""
@@ -25,26 +29,69 @@ def take_picture(source: str, request: VideoRequest) -> picture.Picture:
 
 
 def take_clip(source: str, request: VideoRequest, scratch: Path | None = None) -> tuple[bytes, float]:
-    """An MP4 in the request's shape and rate, and its seconds.
+    """An MP4, and its seconds: cut to the request's shape and length if it is to be changed.
 
-    What is to be changed is cut to the request's length; what goes on stays whole. ``scratch`` is a
-    folder for files on their way. Blocking; raises `InputValidationError`.
+    What goes on stays as it is. ``scratch`` is a folder for files on their way. Blocking; raises
+    `InputValidationError`.
     """
+    data = _read_clip(source)
+    with _as_file(data, scratch) as given, _refusing():
+        facts = probe.probe(given)
+    if request.extend:
+        return data, facts.frames / facts.fps
+    return shape_clip(data, request, request.duration, scratch), request.duration
+
+
+def shape_of(source: str) -> dict[str, Any]:
+    """The aspect and specs that a clip has: what a request needs to leave its shape as it is.
+
+    Blocking; raises `InputValidationError`.
+    """
+    with _as_file(_read_clip(source), None) as given, _refusing():
+        facts = probe.probe(given)
+    width, height = facts.width // 2 * 2, facts.height // 2 * 2
+    fps = min(60, max(15, round(facts.fps)))
+    return {"aspect": Aspect.nearest(width, height), "specs": Specs(width=width, height=height, fps=fps)}
+
+
+def shape_clip(data: bytes, request: VideoRequest, seconds: float, scratch: Path | None = None) -> bytes:
+    """An MP4 in the request's aspect, as long as that. Blocking; raises `InputValidationError`."""
+    width, height = request.aspect.size
+    shape = recipe.Recipe(width=width, height=height, frames=round(seconds * FPS))
+    with _as_file(data, scratch) as given, _refusing():
+        shaped = given.with_name("shaped.mp4")
+        recipe.shape_clip([recipe.Piece(path=given)], shaped, shape)
+        if shaped.stat().st_size > picture.MAX_BYTES:
+            raise InputValidationError("The clip is too large in its new shape: give a shorter one.")
+        return shaped.read_bytes()
+
+
+def last_picture(data: bytes, scratch: Path | None = None, *, cut_to: VideoRequest | None = None) -> bytes:
+    """The last frame of an MP4 as PNG, with every pixel it has, or cut to a request's aspect.
+
+    Blocking; raises `InputValidationError`.
+    """
+    with _as_file(data, scratch) as given, _refusing():
+        frame = join.last_frame(given)
+    return picture.to_png(to_picture(frame if cut_to is None else cover(frame, *cut_to.aspect.size)))
+
+
+@contextmanager
+def _as_file(data: bytes, scratch: Path | None) -> Iterator[Path]:
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        given, shaped = Path(folder) / "given.mp4", Path(folder) / "shaped.mp4"
-        given.write_bytes(_read_clip(source))
-        width, height = request.aspect.size
-        try:
-            facts = probe.probe(given)
-            frames = round(facts.frames / facts.fps * FPS) if request.extend else request.frames
-            conform.conform(given, shaped, width=width, height=height, frames=frames, facts=facts)
-        except boxes.UnplayableVideo as error:
-            raise InputValidationError(f"The clip cannot be used. {error}") from error
-        if shaped.stat().st_size > picture.MAX_BYTES:
-            raise InputValidationError("The clip is too large in its new shape: give a shorter one.")
-        return shaped.read_bytes(), frames / FPS
+        given = Path(folder) / "given.mp4"
+        given.write_bytes(data)
+        yield given
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except boxes.UnplayableVideo as error:
+        raise InputValidationError(f"The clip cannot be used. {error}") from error
 
 
 def with_data_uris(request: VideoRequest) -> VideoRequest:

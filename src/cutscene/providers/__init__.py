@@ -74,6 +74,11 @@ class Model:
     credits_per_second: Credits
     max_prompt_chars: int = 500
 
+    @property
+    def longest(self) -> float:
+        """Seconds of one generation at the most."""
+        return self.durations[-1]
+
     def size(self, request: VideoRequest) -> tuple[int, int]:
         """What is generated for a request, pixels."""
         sizes = self.image_sizes if request.image is not None and self.image_sizes else self.sizes

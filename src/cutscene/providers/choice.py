@@ -42,17 +42,23 @@ def _misfit(model: Model, request: VideoRequest) -> str | None:
 
 
 def _unfit_length(model: Model, request: VideoRequest) -> str | None:
-    shortest, longest = model.durations[0], model.durations[-1]
+    shortest, longest = model.durations[0], model.longest
+    if request.video is None or request.extend:
+        # What is longer is made in several pieces, each from the last picture of the one before.
+        if request.duration > longest and not model.image:
+            return f"Model {model.id!r} makes at most {longest:g} seconds, not {request.duration:g}."
+        return None
     if request.duration > longest:
         return f"Model {model.id!r} makes at most {longest:g} seconds, not {request.duration:g}."
-    if request.video is not None and request.duration < shortest:
+    if request.duration < shortest:
         return f"Model {model.id!r} takes clips of {shortest:g} seconds or more."
     return None
 
 
 def _unfit_source(model: Model, request: VideoRequest) -> str | None:
-    if request.extend and not model.extends:
-        return f"Model {model.id!r} does not go on with a clip: choose one that does."
+    if request.extend:
+        goes_on = model.extends or model.image
+        return None if goes_on else f"Model {model.id!r} does not go on with a clip: choose one that does."
     if request.video is not None:
         return None if model.video else f"Model {model.id!r} takes no clip: leave it out."
     if request.image is None:

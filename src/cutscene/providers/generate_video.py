@@ -11,7 +11,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cutscene.domain import Credits, VideoRequest
-from cutscene.errors import CutsceneError, GenerationTimeoutError, ProviderError, SubmissionUnknownError
+from cutscene.errors import (
+    CutsceneError,
+    GenerationTimeoutError,
+    InputValidationError,
+    ProviderError,
+    SubmissionUnknownError,
+)
 from cutscene.media.source import with_data_uris
 from cutscene.providers import (
     Done,
@@ -40,6 +46,10 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
     """
     request = await asyncio.to_thread(with_data_uris, VideoRequest.from_json(params))
     model = provider.check(request)
+    if request.extend or request.duration > model.longest:
+        raise InputValidationError(
+            f"Model {model.id!r} makes {model.longest:g} seconds at once: longer is for the studio."
+        )
     try:
         prepared = await provider.prepare(request)
         async with asyncio.timeout(_SUBMITTING):

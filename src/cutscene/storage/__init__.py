@@ -167,9 +167,9 @@ def check_key(key: str) -> str:
     return key
 
 
-def clip_key(tenant: str, run: str, sha256: str) -> str:
+def clip_key(tenant: str, run: str, sha256: str, suffix: str = "mp4") -> str:
     """Of a finished clip: named by its content, so identical clips of a run are stored once."""
-    return _named_by_content(tenant, run, "video", sha256, "mp4")
+    return _named_by_content(tenant, run, "video", sha256, suffix)
 
 
 def poster_key(tenant: str, run: str, sha256: str, suffix: str) -> str:

@@ -1,0 +1,202 @@
+"""What is done to fetched footage: joined, shaped, drawn on, all in one decoding and one encoding.
+
+What already is what was asked for is copied, or remuxed where only sound or the order of the file
+is in the way.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Self
+
+import av
+import numpy as np
+
+from cutscene.domain import VideoRequest
+from cutscene.media import sound
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
+from cutscene.media.encode import Encoder
+from cutscene.media.frames import Frame, to_video
+from cutscene.media.join import Part, Timing, joined
+from cutscene.media.loop import Seam, measure_seam
+from cutscene.media.poster import draw_poster
+from cutscene.media.probe import Facts, open_video, probe
+from cutscene.overlays import Overlay
+from cutscene.specs import FPS, Codec, Container, LoopStyle
+
+__all__ = ["Made", "Piece", "Recipe", "make_clip", "shape_clip"]
+
+_MAX_STRETCH: Final = 1.25
+"""Footage much shorter than asked for is a failed generation, not a matter of timing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A file of footage; ``repeats``: it begins with the last frame of the piece before."""
+
+    path: Path
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The finished clip, as plain values."""
+
+    width: int
+    height: int
+    """Pixels, even."""
+    frames: int
+    fps: int = FPS
+    container: Container = Container.MP4
+    codec: Codec = Codec.H264
+    bitrate_kbps: int | None = None
+    audio: bool = False
+    loop: LoopStyle | None = None
+    """None: it need not be one."""
+    overlays: tuple[Overlay, ...] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Of overlays, by what they are called there."""
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+    @classmethod
+    def of(cls, request: VideoRequest, pictures: Mapping[str, bytes]) -> Self:
+        width, height = request.size
+        return cls(
+            width=width,
+            height=height,
+            frames=request.frames,
+            fps=request.specs.fps,
+            container=request.specs.container,
+            codec=request.specs.coded,
+            bitrate_kbps=request.specs.bitrate_kbps,
+            audio=request.specs.audio,
+            loop=request.loop_style if request.loop else None,
+            overlays=request.overlays,
+            pictures=pictures,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The finished clip as measured: nothing of it is echoed."""
+
+    facts: Facts
+    seam: Seam
+    loop: dict[str, Any] | None
+    """How it was made to loop, where that was asked for."""
+    poster: bytes = field(repr=False)
+    """JPEG."""
+
+
+def make_clip(pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits = DEFAULT_LIMITS) -> Made:
+    """Write the clip and measure it; raises `UnplayableVideo`, also where there is far too little footage."""
+    facts = shape_clip(pieces, target, recipe, limits)
+    ours = _ours(recipe, limits)
+    return Made(
+        facts=facts, seam=measure_seam(target, ours), loop=None, poster=draw_poster(target, limits=ours)
+    )
+
+
+def shape_clip(
+    pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits = DEFAULT_LIMITS
+) -> Facts:
+    """Write the clip; raises `UnplayableVideo`."""
+    parts = [
+        Part(path=piece.path, facts=probe(piece.path, limits), repeats=piece.repeats) for piece in pieces
+    ]
+    if (
+        len(parts) == 1
+        and _is_exact(parts[0].facts, recipe)
+        and _is_carried_over(parts[0], target, recipe, limits)
+    ):
+        return probe(target, limits)
+    timing = _timing(parts, recipe)
+    frames = joined(parts, timing, recipe.width, recipe.height, limits)
+    _encode(frames, target, recipe, sound=_sound(parts, timing, recipe, limits))
+    return probe(target, _ours(recipe, limits))
+
+
+def _ours(recipe: Recipe, limits: Limits) -> Limits:
+    """For the file that is being made: of any codec and container that we write."""
+    return replace(limits, codecs=(*limits.codecs, "vp9", "libvpx-vp9"), container=recipe.container)
+
+
+def _timing(parts: Sequence[Part], recipe: Recipe) -> Timing:
+    """A little too short is stretched, by showing a few pictures twice.
+
+    One frame less is delivered as it is: a picture shown twice would be seen.
+    """
+    seconds = sum(part.seconds for part in parts)
+    if seconds * _MAX_STRETCH < recipe.seconds:
+        raise UnplayableVideo(f"The video lasts {seconds:.1f} seconds, {recipe.seconds:.1f} were asked for.")
+    if math.isclose(seconds * recipe.fps, recipe.frames - 1, abs_tol=0.02):
+        return Timing(frames=recipe.frames - 1, step=1 / recipe.fps)
+    return Timing(frames=recipe.frames, step=min(recipe.seconds, seconds) / recipe.frames)
+
+
+def _encode(frames: Iterable[Frame], target: Path, recipe: Recipe, *, sound: sound.Sound | None) -> None:
+    with Encoder(
+        target,
+        width=recipe.width,
+        height=recipe.height,
+        fps=recipe.fps,
+        container=recipe.container,
+        codec=recipe.codec,
+        bitrate_kbps=recipe.bitrate_kbps,
+        sound=sound,
+    ) as encoder:
+        for frame in frames:
+            encoder.write(to_video(frame))
+
+
+def _sound(parts: Sequence[Part], timing: Timing, recipe: Recipe, limits: Limits) -> sound.Sound | None:
+    if not recipe.audio or not any(part.facts.has_audio for part in parts):
+        return None
+    heard = [sound.fitted(sound.read_sound(part.path, limits), part.seconds) for part in parts]
+    return sound.fitted(np.concatenate(heard, axis=1), timing.frames / recipe.fps)
+
+
+def _is_exact(facts: Facts, recipe: Recipe) -> bool:
+    return (
+        (recipe.container, recipe.bitrate_kbps, recipe.overlays) == (Container.MP4, None, ())
+        and (facts.codec, facts.pix_fmt) == (recipe.codec, "yuv420p")
+        and (facts.width, facts.height) == (recipe.width, recipe.height)
+        and 0 <= recipe.frames - facts.frames <= 1
+        and facts.constant_rate
+        and math.isclose(facts.fps, recipe.fps, rel_tol=1e-6)
+    )
+
+
+def _is_carried_over(part: Part, target: Path, recipe: Recipe, limits: Limits) -> bool:
+    """Whether the file could be copied, or its coded pictures and sound."""
+    if part.facts.faststart and part.facts.has_audio <= recipe.audio:
+        shutil.copyfile(part.path, target)
+        return True
+    return _remux(part.path, target, recipe, limits) == part.facts.frames
+
+
+def _remux(source: Path, target: Path, recipe: Recipe, limits: Limits) -> int:
+    """Copy what is coded, index first; returns how many pictures.
+
+    More than were shown come out where an edit list hid some of them.
+    """
+    count = 0
+    with (
+        open_video(source, limits) as (container, stream),
+        av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as output,
+    ):
+        kept = [stream, *(container.streams.audio[:1] if recipe.audio else ())]
+        copies = {kept_stream: output.add_stream_from_template(kept_stream) for kept_stream in kept}
+        for packet in container.demux(*kept):
+            if packet.size:
+                count += packet.stream is stream
+                packet.stream = copies[packet.stream]
+                output.mux(packet)
+    return count
