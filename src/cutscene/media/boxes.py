@@ -21,7 +21,7 @@ class UnplayableVideo(ValueError):  # noqa: N818 - says what the file is, not wh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a file may ask of us at most."""
+    """What a file may ask of us at most; settings say otherwise."""
 
     max_bytes: int = 256 * 2**20
     max_pixels: int = 2048 * 2048
@@ -33,7 +33,11 @@ class Limits:
     max_boxes: int = 20_000
     max_tracks: int = 8
     decode_seconds: float = 60.0
-    """Time spent inside the decoder."""
+    """For decoding the whole of a file."""
+    work_seconds: float = 600.0
+    """For making a clip of it, decoding and encoding included."""
+    max_memory: int = 1400 * 2**20
+    """Bytes that a process working on it may have."""
     codecs: tuple[str, ...] = ("h264", "hevc")
 
 
