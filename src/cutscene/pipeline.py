@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -32,7 +30,10 @@ from cutscene.errors import (
     StorageError,
     from_code,
 )
-from cutscene.media import boxes, conform, loop, poster, probe
+from cutscene.media.boxes import UnplayableVideo
+from cutscene.media.probe import probe
+from cutscene.media.recipe import Measured, make_clip
+from cutscene.media.workbench import Workbench
 from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
@@ -41,7 +42,6 @@ from cutscene.providers import (
     Providers,
 )
 from cutscene.settings import Settings
-from cutscene.specs import FPS
 from cutscene.submission import Submissions
 
 __all__ = ["Pipeline", "Sessions"]
@@ -73,6 +73,7 @@ class Pipeline:
         database: Database,
         providers: Providers,
         store: storage.Store,
+        workbench: Workbench,
         sessions: Sessions,
         poller: Poller,
         submissions: Submissions,
@@ -82,12 +83,11 @@ class Pipeline:
         self._database = database
         self._providers = providers
         self._store = store
+        self._workbench = workbench
         self._sessions = sessions
         self._poller = poller
         self._submissions = submissions
         self._slot_freed = slot_freed
-        # Not the loop's own threads: the engine needs those for its records.
-        self._media_threads = ThreadPoolExecutor(2, thread_name_prefix="media")
 
     async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
@@ -158,7 +158,7 @@ class Pipeline:
         with self._scratch() as folder:
             footage, target = folder / "footage.mp4", folder / "clip.mp4"
             await storage.copy_to(self._store, segment.footage_key, footage)
-            measured = await self._in_thread(_make_clip, footage, target, request)
+            measured = await self._make_clip(footage, target, request)
             await self._report(job_id, Stage.STORING)
             clip = await self._store_clip(job, target, measured)
         return clip.to_json()
@@ -181,10 +181,6 @@ class Pipeline:
         await self._database.write(transitions.fail, job_id, handover, from_code(code, message, detail))
         self._slot_freed()
 
-    def close(self) -> None:
-        """After the last run has ended."""
-        self._media_threads.shutdown(wait=False, cancel_futures=True)
-
     async def _obey_cancel(self, job_id: str) -> None:
         if (await self._database.read(jobs.read, job_id)).cancel_requested:
             raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
@@ -201,8 +197,9 @@ class Pipeline:
                 able = provider.capabilities()
                 session = self._sessions.private if able.private_links else self._sessions.public
                 await fetch.fetch(state.urls[0], target, session=session, file_root=able.file_root)
-                await self._in_thread(probe.probe, target)
-            except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, CutsceneError) as error:
+                limits = self._workbench.limits
+                await self._workbench.run(probe, target, limits, seconds=limits.decode_seconds)
+            except (fetch.FetchError, fetch.LinkExpired, UnplayableVideo, CutsceneError) as error:
                 reason = str(error)
                 _log.warning("fetch_failed", task=task_id, reason=reason)
             else:
@@ -212,7 +209,7 @@ class Pipeline:
             "It is paid for: 'cutscene job retry' fetches it again without paying."
         )
 
-    async def _store_clip(self, job: Row[Any], file: Path, measured: _Measured) -> Clip:
+    async def _store_clip(self, job: Row[Any], file: Path, measured: Measured) -> Clip:
         facts, seam = measured.facts, measured.seam
         key = storage.clip_key(job.tenant, job.run, facts.sha256)
         poster_key = storage.poster_key(job.tenant, job.run, facts.sha256, ".jpg")
@@ -261,9 +258,11 @@ class Pipeline:
             self._slot_freed()
         return again
 
-    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        call = partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._media_threads, call)
+    async def _make_clip(self, footage: Path, target: Path, request: VideoRequest) -> Measured:
+        try:
+            return await self._workbench.run(make_clip, footage, target, request, self._workbench.limits)
+        except UnplayableVideo as error:
+            raise ProviderError(f"The provider's footage cannot be used. {error}") from error
 
     async def _report(self, job_id: str, stage: Stage) -> None:
         await self._database.write(jobs.report, job_id, stage)
@@ -295,27 +294,5 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
     return await DBOS.run_step_async({"name": work.__name__}, step)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    facts: probe.Facts
-    seam: loop.Seam
-    poster: bytes
-
-
 def _ended_by(error: CutsceneError) -> SegmentState:
     return SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
-
-
-def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:
-    """Exactly the asked size and length, then measured: what is returned is never echoed."""
-    width, height = request.aspect.size
-    try:
-        facts = probe.probe(footage)
-        conform.conform(
-            footage, target, width=width, height=height, frames=request.frames, fps=FPS, facts=facts
-        )
-    except boxes.UnplayableVideo as error:
-        raise ProviderError(f"The provider's footage cannot be used. {error}") from error
-    if probe.sha256(target) != facts.sha256:  # the same bytes are the same facts
-        facts = probe.probe(target)
-    return _Measured(facts, loop.measure_seam(target), poster.draw_poster(target))

@@ -5,7 +5,6 @@ A client's file may vanish, and no provider ever sees more of it than the reques
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import mimetypes
 from dataclasses import replace
@@ -15,23 +14,24 @@ from cutscene import storage
 from cutscene.domain import VideoRequest
 from cutscene.media import picture
 from cutscene.media.source import take_clip, take_picture
+from cutscene.media.workbench import Workbench
 
 __all__ = ["keep", "read"]
 
 
 async def keep(
-    store: storage.Store, tenant: str, run: str, request: VideoRequest, scratch: Path
+    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest, scratch: Path
 ) -> VideoRequest:
     """The request with keys in place of paths and data URIs; raises `InputValidationError`."""
 
     async def keep_picture(source: str | None) -> str | None:
         if source is None:
             return None
-        found = await asyncio.to_thread(take_picture, source, request)
+        found = await take_picture(workbench, source, request)
         return await _put(store, tenant, run, found.data, found.media_type)
 
     if request.video is not None:
-        data, seconds = await asyncio.to_thread(take_clip, request.video, request, scratch)
+        data, seconds = await take_clip(workbench, request.video, request, scratch)
         key = await _put(store, tenant, run, data, "video/mp4")
         return replace(request, video=key, video_seconds=seconds)
     return replace(

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+from cutscene.specs import MAX_PIXELS
+
 __all__ = ["DEFAULT_LIMITS", "Limits", "UnplayableVideo", "check_boxes"]
 
 
@@ -24,8 +26,10 @@ class Limits:
     """What a file may ask of us at most; settings say otherwise."""
 
     max_bytes: int = 256 * 2**20
-    max_pixels: int = 2048 * 2048
-    """Width times height of one frame."""
+    max_pixels: int = MAX_PIXELS
+    """Width times height of one frame: as many as may be asked for, since what is made is measured."""
+    max_picture_pixels: int = 50_000_000
+    """The same of a picture that is handed over."""
     max_seconds: float = 120.0
     max_frames: int = 7200
     max_samples: int = 40_000

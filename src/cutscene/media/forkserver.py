@@ -34,7 +34,7 @@ from cutscene.media.boxes import UnplayableVideo
 __all__ = ["HEADER", "TRAILER", "Ended"]
 
 HEADER: Final = struct.Struct("!dQQ")
-"""Before the pickled ``(work, args)``: seconds, bytes of memory, bytes that follow."""
+"""Before the pickled ``(folder to stand in, work, args)``: seconds, bytes of memory, bytes that follow."""
 TRAILER: Final = struct.Struct("!BQI")
 """After the pickled ``(value, error)`` and the noise: how it `Ended`, peak memory, bytes of noise."""
 
@@ -160,7 +160,8 @@ def _answer(request: bytes) -> bytes:
     """What the work returned, or raised: errors of ours as they are, a trace of all others."""
     error: Any
     try:
-        work, args = pickle.loads(request)  # noqa: S301 -- from the process that started this one
+        folder, work, args = pickle.loads(request)  # noqa: S301 -- from the process that started this one
+        os.chdir(folder)
         return pickle.dumps((work(*args), None))
     except (CutsceneError, UnplayableVideo) as known:
         error = known

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, TypeVarTuple, cast
 
@@ -93,7 +94,7 @@ class Workbench:
 
     async def attempt(self, work: Callable[[*Ts], T], *args: *Ts, seconds: float | None = None) -> Attempt[T]:
         """The same, with all that is known of how it went; raises nothing of the work's."""
-        body = pickle.dumps((work, args))
+        body = pickle.dumps((Path.cwd(), work, args))
         bounds = (seconds or self.limits.work_seconds, self.limits.max_memory)
         request = HEADER.pack(*bounds, len(body)) + body
         async with self._turns:
