@@ -80,6 +80,7 @@ _ENTRY_BYTES: Final = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64":
 _HIDDEN_TABLE: Final = re.compile(rb"stsz|stz2|elst|trun|sidx|cmov|" + b"|".join(_ENTRY_BYTES))
 _MAX_DEPTH: Final = 10
 _MAX_EDITS: Final = 8
+_MAX_REFERENCES: Final = 8
 
 
 @dataclass(slots=True)
@@ -156,6 +157,18 @@ def _segments(_walk: _Walk, _kind: bytes, body: bytes) -> bool:
     return at + 4 + 12 * (_numbers(body, at, 1)[0] & 0xFFFF) <= len(body)
 
 
+def _references(_walk: _Walk, _kind: bytes, body: bytes) -> bool:
+    """Media may be kept in other files; here every entry has to say that it is in this one."""
+    (count,) = _numbers(body, 4, 1)
+    at = 8
+    for _ in range(min(count, _MAX_REFERENCES + 1)):
+        size, _, flags = _numbers(body, at, 3)
+        if size < 12 or not flags & 1:
+            return False
+        at += size
+    return count <= _MAX_REFERENCES
+
+
 def _numbers(body: bytes, offset: int, count: int) -> tuple[int, ...]:
     if len(body) < offset + 4 * count:
         raise _broken("a table in its index is cut off")
@@ -167,6 +180,7 @@ _CHECKS: Final[dict[bytes, Callable[[_Walk, bytes, bytes], bool]]] = {
     b"stz2": _sizes,
     b"trun": _fragment,
     b"sidx": _segments,
+    b"dref": _references,
     b"elst": lambda _walk, _kind, body: _numbers(body, 4, 1)[0] <= _MAX_EDITS,
     b"stsd": lambda _walk, _kind, body: not _HIDDEN_TABLE.search(body),
     b"cmov": lambda _walk, _kind, _body: False,  # a compressed index: nothing in it can be checked

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.encode import Encoder, to_yuv
-from cutscene.media.probe import Facts, decode, open_video, probe, to_bgr
+from cutscene.media.frames import from_video, to_picture
+from cutscene.media.probe import Facts, decode, open_video, probe
 
 __all__ = ["conform"]
 
@@ -56,9 +57,10 @@ def conform(
     step = min(wanted, seconds) / frames
     with Encoder(target, width=width, height=height, fps=fps) as encoder:
         for frame, times in _retime(decode(source, limits), step, frames):
-            picture = to_yuv(_cover(to_bgr(frame), width, height))
+            picture = to_picture(from_video(frame, facts.pixel_aspect))
+            covering = to_yuv(_cover(picture, width, height))
             for _ in range(times):
-                encoder.write(picture)
+                encoder.write(covering)
     return True
 
 
@@ -67,6 +69,8 @@ def _is_exact(facts: Facts, width: int, height: int, frames: int, fps: int) -> b
         (facts.codec, facts.pix_fmt) == ("h264", "yuv420p")
         and (facts.width, facts.height, facts.frames) == (width, height, frames)
         and facts.constant_rate
+        and not facts.turned
+        and facts.pixel_aspect == 1
         and math.isclose(facts.fps, fps, rel_tol=1e-6)
     )
 
