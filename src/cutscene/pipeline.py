@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -32,7 +30,10 @@ from cutscene.errors import (
     StorageError,
     from_code,
 )
-from cutscene.media import boxes, probe, recipe
+from cutscene.media import recipe
+from cutscene.media.boxes import UnplayableVideo
+from cutscene.media.probe import probe
+from cutscene.media.workbench import Workbench
 from cutscene.plan import Start, plan_of
 from cutscene.poller import Poller
 from cutscene.providers import (
@@ -74,6 +75,7 @@ class Pipeline:
         database: Database,
         providers: Providers,
         store: storage.Store,
+        workbench: Workbench,
         sessions: Sessions,
         poller: Poller,
         submissions: Submissions,
@@ -83,12 +85,11 @@ class Pipeline:
         self._database = database
         self._providers = providers
         self._store = store
+        self._workbench = workbench
         self._sessions = sessions
         self._poller = poller
         self._submissions = submissions
         self._slot_freed = slot_freed
-        # Not the loop's own threads: the engine needs those for its records.
-        self._media_threads = ThreadPoolExecutor(2, thread_name_prefix="media")
 
     async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
@@ -170,7 +171,7 @@ class Pipeline:
             target = folder / f"clip.{request.specs.container}"
             pieces = await self._pieces(job, request, folder)
             pictures = await sources.read_overlays(self._store, request)
-            made = await self._in_thread(_make_clip, pieces, target, recipe.Recipe.of(request, pictures))
+            made = await self._make_clip(pieces, target, recipe.Recipe.of(request, pictures))
             await self._report(job_id, Stage.STORING)
             clip = await self._store_clip(job, target, made)
         return clip.to_json()
@@ -193,10 +194,6 @@ class Pipeline:
         await self._database.write(transitions.fail, job_id, handover, from_code(code, message, detail))
         self._slot_freed()
 
-    def close(self) -> None:
-        """After the last run has ended."""
-        self._media_threads.shutdown(wait=False, cancel_futures=True)
-
     async def _obey_cancel(self, job_id: str) -> None:
         if (await self._database.read(jobs.read, job_id)).cancel_requested:
             raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
@@ -213,8 +210,9 @@ class Pipeline:
                 able = provider.capabilities()
                 session = self._sessions.private if able.private_links else self._sessions.public
                 await fetch.fetch(state.urls[0], target, session=session, file_root=able.file_root)
-                await self._in_thread(probe.probe, target)
-            except (fetch.FetchError, fetch.LinkExpired, boxes.UnplayableVideo, CutsceneError) as error:
+                limits = self._workbench.limits
+                await self._workbench.run(probe, target, limits, seconds=limits.decode_seconds)
+            except (fetch.FetchError, fetch.LinkExpired, UnplayableVideo, CutsceneError) as error:
                 reason = str(error)
                 _log.warning("fetch_failed", task=task_id, reason=reason)
             else:
@@ -289,9 +287,14 @@ class Pipeline:
             self._slot_freed()
         return again
 
-    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        call = partial(work, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._media_threads, call)
+    async def _make_clip(
+        self, pieces: Sequence[recipe.Piece], target: Path, asked: recipe.Recipe
+    ) -> recipe.Made:
+        bench = self._workbench
+        try:
+            return await bench.run(recipe.make_clip, pieces, target, asked, bench.limits)
+        except UnplayableVideo as error:
+            raise ProviderError(f"The provider's footage cannot be used. {error}") from error
 
     async def _report(self, job_id: str, stage: Stage) -> None:
         await self._database.write(jobs.report, job_id, stage)
@@ -325,10 +328,3 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
 
 def _ended_by(error: CutsceneError) -> SegmentState:
     return SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
-
-
-def _make_clip(pieces: Sequence[recipe.Piece], target: Path, asked: recipe.Recipe) -> recipe.Made:
-    try:
-        return recipe.make_clip(pieces, target, asked)
-    except boxes.UnplayableVideo as error:
-        raise ProviderError(f"The provider's footage cannot be used. {error}") from error

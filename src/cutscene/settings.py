@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cutscene.errors import InputValidationError
+from cutscene.specs import MAX_PIXELS
 
 __all__ = ["Settings"]
 
@@ -49,6 +50,21 @@ class Settings(BaseSettings):
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
+    media_max_bytes: int = Field(default=256 * 2**20, ge=2**20, le=2**33)
+    """Of a video, delivered or handed over; the following ones, too, are what is accepted at most."""
+    media_max_pixels: int = Field(default=MAX_PIXELS, ge=2**16, le=2**26)
+    """Width times height of a video."""
+    media_max_picture_pixels: int = Field(default=50_000_000, ge=2**16, le=80_000_000)
+    """Width times height of a picture."""
+    media_max_seconds: float = Field(default=120.0, ge=1, le=600)
+    """How long a video may be."""
+    media_max_frames: int = Field(default=7200, ge=24, le=36_000)
+    media_decode_seconds: float = Field(default=60.0, ge=1, le=3600)
+    """After which the reading of a video or a picture is stopped."""
+    media_work_seconds: float = Field(default=600.0, ge=5, le=86_400)
+    """After which the making of a clip is stopped."""
+    media_memory_mb: int = Field(default=1400, ge=256, le=2**16)
+    """MiB that a process has for either; two work at once."""
     max_concurrent: int = Field(default=1, ge=1, le=1000, validation_alias="RUNWAY_MAX_CONCURRENT")
     """Generations that one tenant may have under way at once."""
 

@@ -5,7 +5,6 @@ A client's file may vanish, and no provider ever sees more of it than the reques
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import mimetypes
 from dataclasses import replace
@@ -15,6 +14,7 @@ from cutscene import storage
 from cutscene.domain import VideoRequest
 from cutscene.media import picture
 from cutscene.media.source import last_picture, shape_clip, take_clip, take_picture
+from cutscene.media.workbench import Workbench
 from cutscene.overlays import PictureOverlay
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
@@ -23,18 +23,18 @@ __all__ = ["keep", "read", "read_overlays"]
 
 
 async def keep(
-    store: storage.Store, tenant: str, run: str, request: VideoRequest, scratch: Path
+    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest, scratch: Path
 ) -> VideoRequest:
     """The request with keys in place of paths and data URIs; raises `InputValidationError`."""
 
     async def keep_picture(source: str | None) -> str | None:
         if source is None:
             return None
-        found = await asyncio.to_thread(take_picture, source, request)
+        found = await take_picture(workbench, source, request)
         return await _put(store, tenant, run, found.data, found.media_type)
 
     if request.video is not None:
-        data, seconds = await asyncio.to_thread(take_clip, request.video, request, scratch)
+        data, seconds = await take_clip(workbench, request.video, request, scratch)
         key = await _put(store, tenant, run, data, "video/mp4")
         return replace(request, video=key, video_seconds=seconds)
     return replace(
@@ -46,6 +46,7 @@ async def keep(
 
 async def read(
     store: storage.Store,
+    workbench: Workbench,
     request: VideoRequest,
     model: Model,
     plan: Plan,
@@ -62,14 +63,14 @@ async def read(
         case Start.REQUEST:
             image = None
         case Start.CLIP:
-            image = await _last_picture(store, request.video, scratch, cut_to=request)
+            image = await _last_picture(store, workbench, request.video, scratch, cut_to=request)
         case Start.FOOTAGE:
-            image = await _last_picture(store, before, scratch)
+            image = await _last_picture(store, workbench, before, scratch)
     asked = segment_request(request, model, plan, position, image=image)
     if asked.video is not None:
         data = await storage.read_bytes(store, asked.video)
         if asked.extend and asked.video_seconds is not None:  # it was kept as it came
-            data = await asyncio.to_thread(shape_clip, data, asked, asked.video_seconds, scratch)
+            data = await shape_clip(workbench, data, asked, asked.video_seconds, scratch)
         return replace(asked, video=picture.to_data_uri(data, "video/mp4"))
 
     async def as_uri(source: str | None) -> str | None:
@@ -88,12 +89,17 @@ async def read_overlays(store: storage.Store, request: VideoRequest) -> dict[str
 
 
 async def _last_picture(
-    store: storage.Store, key: str | None, scratch: Path, *, cut_to: VideoRequest | None = None
+    store: storage.Store,
+    workbench: Workbench,
+    key: str | None,
+    scratch: Path,
+    *,
+    cut_to: VideoRequest | None = None,
 ) -> str:
     """The true last frame of a clip, every pixel of it, as a data URI."""
     assert key is not None
     data = await storage.read_bytes(store, key)
-    png = await asyncio.to_thread(last_picture, data, scratch, cut_to=cut_to)
+    png = await last_picture(workbench, data, scratch, cut_to=cut_to)
     return picture.to_data_uri(png, "image/png")
 
 

@@ -19,7 +19,9 @@ from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
+from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
+from cutscene.media.workbench import Workbench
 from cutscene.plan import LATER, plan_segments, segment_request
 from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
@@ -43,12 +45,14 @@ class Studio:
         database: Database,
         providers: Providers,
         store: storage.Store,
+        workbench: Workbench,
         worker: Worker,
     ) -> None:
         self.settings = settings
         self._database = database
         self._providers = providers
         self._store = store
+        self._workbench = workbench
         self._worker = worker
 
     async def submit(
@@ -71,7 +75,9 @@ class Studio:
         check_tenant(run, "run")
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
-        request = await sources.keep(self._store, tenant, run, request, self.settings.scratch)
+        request = await sources.keep(
+            self._store, self._workbench, tenant, run, request, self.settings.scratch
+        )
         plan = plan_segments(request, model)
         estimates = [
             chosen.estimate(segment_request(request, model, plan, position, image=LATER))
@@ -125,7 +131,7 @@ class Studio:
                 job = await self.get(tenant, clip)
                 prompt = prompt or job.request.prompt
                 clip = str(await self._copy(job, Path(folder) / "clip.mp4"))
-            submitted = {**await asyncio.to_thread(shape_of, clip), **submitted}
+            submitted = {**await shape_of(self._workbench, clip), **submitted}
             request = VideoRequest(
                 prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted
             )
@@ -256,8 +262,25 @@ async def open_studio(
         store = await asyncio.to_thread(storage.open_store, settings.storage)
         stack.push_async_callback(store.close)
         providers = await stack.enter_async_context(Providers(settings))
-        worker = Worker(settings, database, providers, store, work, on_continued)
+        workbench = await stack.enter_async_context(Workbench(_limits(settings)))
+        worker = Worker(settings, database, providers, store, workbench, work, on_continued)
         stack.push_async_callback(worker.stop)
         if work == "yes":
             await worker.ensure()
-        yield Studio(settings, database, providers, store, worker)
+        yield Studio(settings, database, providers, store, workbench, worker)
+
+
+def _limits(settings: Settings) -> Limits:
+    """What a file from outside may ask of us."""
+    frames = settings.media_max_frames
+    return Limits(
+        max_bytes=settings.media_max_bytes,
+        max_pixels=settings.media_max_pixels,
+        max_picture_pixels=settings.media_max_picture_pixels,
+        max_seconds=settings.media_max_seconds,
+        max_frames=frames,
+        max_samples=max(DEFAULT_LIMITS.max_samples, 4 * frames),  # sound has some of its own
+        decode_seconds=settings.media_decode_seconds,
+        work_seconds=settings.media_work_seconds,
+        max_memory=settings.media_memory_mb * 2**20,
+    )

@@ -26,6 +26,7 @@ from cutscene.errors import (
     ProviderError,
     SubmissionUnknownError,
 )
+from cutscene.media.workbench import Workbench
 from cutscene.plan import plan_of
 from cutscene.providers import NotSubmitted, Provider, SubmissionUnknown
 from cutscene.settings import Settings
@@ -51,11 +52,13 @@ class Submissions:
         settings: Settings,
         database: Database,
         store: storage.Store,
+        workbench: Workbench,
         slot_freed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._database = database
         self._store = store
+        self._workbench = workbench
         self._slot_freed = slot_freed
         self._posts: set[asyncio.Task[NotSubmitted | None]] = set()
         self._closing = False
@@ -103,6 +106,7 @@ class Submissions:
         earlier = await self._database.read(segments.latest, job.id)
         return await sources.read(
             self._store,
+            self._workbench,
             request,
             provider.check(replace(request, model=job.model)),
             plan_of(job),

@@ -11,6 +11,7 @@ from cutscene import fetch, storage
 from cutscene.database import Database
 from cutscene.errors import WorkerConflictError
 from cutscene.executors import worker_lives
+from cutscene.media.workbench import Workbench
 from cutscene.poller import Poller
 from cutscene.providers import Providers
 from cutscene.settings import Settings
@@ -32,6 +33,7 @@ class Worker:
         database: Database,
         providers: Providers,
         store: storage.Store,
+        workbench: Workbench,
         work: Work,
         on_continued: Callable[[Sequence[str]], None],
     ) -> None:
@@ -39,6 +41,7 @@ class Worker:
         self._database = database
         self._providers = providers
         self._store = store
+        self._workbench = workbench
         self._work = work
         self._on_continued = on_continued
         self._awake = asyncio.Event()
@@ -80,18 +83,18 @@ class Worker:
             )
             poller = await stack.enter_async_context(Poller(self._database))
             freed = self._awake.set
-            submissions = Submissions(self._settings, self._database, self._store, freed)
+            submissions = Submissions(self._settings, self._database, self._store, self._workbench, freed)
             pipeline = Pipeline(
                 self._settings,
                 self._database,
                 self._providers,
                 self._store,
+                self._workbench,
                 sessions,
                 poller,
                 submissions,
                 freed,
             )
-            stack.callback(pipeline.close)
             capabilities = await self._providers.capabilities()
             max_active = self._settings.max_concurrent
             running = Engine(

@@ -42,6 +42,8 @@ def test_the_facts_are_measured(clip: Path) -> None:
         codec="h264",
         profile="High",
         pix_fmt="yuv420p",
+        turned=False,
+        pixel_aspect=1.0,
         frames=12,
         duration_ms=500,
         bytes=clip.stat().st_size,

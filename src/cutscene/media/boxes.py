@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from cutscene.specs import Container
+from cutscene.specs import MAX_PIXELS, Container
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "UnplayableVideo", "check_boxes"]
 
@@ -23,11 +23,13 @@ class UnplayableVideo(ValueError):  # noqa: N818 - says what the file is, not wh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a file may ask of us at most."""
+    """What a file may ask of us at most; settings say otherwise."""
 
     max_bytes: int = 256 * 2**20
-    max_pixels: int = 2048 * 2048
-    """Width times height of one frame."""
+    max_pixels: int = MAX_PIXELS
+    """Width times height of one frame: as many as may be asked for, since what is made is measured."""
+    max_picture_pixels: int = 50_000_000
+    """The same of a picture that is handed over."""
     max_seconds: float = 120.0
     max_frames: int = 7200
     max_samples: int = 40_000
@@ -35,7 +37,11 @@ class Limits:
     max_boxes: int = 20_000
     max_tracks: int = 8
     decode_seconds: float = 60.0
-    """Time spent inside the decoder."""
+    """For decoding the whole of a file."""
+    work_seconds: float = 600.0
+    """For making a clip of it, decoding and encoding included."""
+    max_memory: int = 1400 * 2**20
+    """Bytes that a process working on it may have."""
     codecs: tuple[str, ...] = ("h264", "hevc")
     """As FFmpeg calls them."""
     container: Container = Container.MP4
@@ -77,6 +83,7 @@ _ENTRY_BYTES: Final = {b"stts": 8, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64":
 _HIDDEN_TABLE: Final = re.compile(rb"stsz|stz2|elst|trun|sidx|cmov|" + b"|".join(_ENTRY_BYTES))
 _MAX_DEPTH: Final = 10
 _MAX_EDITS: Final = 8
+_MAX_REFERENCES: Final = 8
 
 
 @dataclass(slots=True)
@@ -153,6 +160,18 @@ def _segments(_walk: _Walk, _kind: bytes, body: bytes) -> bool:
     return at + 4 + 12 * (_numbers(body, at, 1)[0] & 0xFFFF) <= len(body)
 
 
+def _references(_walk: _Walk, _kind: bytes, body: bytes) -> bool:
+    """Media may be kept in other files; here every entry has to say that it is in this one."""
+    (count,) = _numbers(body, 4, 1)
+    at = 8
+    for _ in range(min(count, _MAX_REFERENCES + 1)):
+        size, _, flags = _numbers(body, at, 3)
+        if size < 12 or not flags & 1:
+            return False
+        at += size
+    return count <= _MAX_REFERENCES
+
+
 def _numbers(body: bytes, offset: int, count: int) -> tuple[int, ...]:
     if len(body) < offset + 4 * count:
         raise _broken("a table in its index is cut off")
@@ -164,6 +183,7 @@ _CHECKS: Final[dict[bytes, Callable[[_Walk, bytes, bytes], bool]]] = {
     b"stz2": _sizes,
     b"trun": _fragment,
     b"sidx": _segments,
+    b"dref": _references,
     b"elst": lambda _walk, _kind, body: _numbers(body, 4, 1)[0] <= _MAX_EDITS,
     b"stsd": lambda _walk, _kind, body: not _HIDDEN_TABLE.search(body),
     b"cmov": lambda _walk, _kind, _body: False,  # a compressed index: nothing in it can be checked

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import av
-import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.encode import to_yuv
-from cutscene.media.probe import decode, is_untagged_hd
+from cutscene.media.orientation import UPRIGHT, Orientation, orientation
+from cutscene.media.probe import frames_of, is_untagged_hd, open_video, pixel_aspect
 
 __all__ = [
     "Frame",
@@ -59,23 +59,27 @@ def read_frames(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
 
     Only for files that `check_boxes` has passed.
     """
-    return map(from_video, decode(path, limits))
+    with open_video(path, limits) as (container, stream):
+        for frame in frames_of(container, stream, limits):
+            yield from_video(frame, pixel_aspect(stream))
 
 
-def from_video(frame: VideoFrame) -> Frame:
+def from_video(frame: VideoFrame, pixel_aspect: float = 1.0) -> Frame:
     """A decoded frame of any format, upright; an odd last row or column is scaled away.
 
-    Raises `UnplayableVideo` where its colours are of a kind that cannot be converted.
+    ``pixel_aspect`` is the width of its pixels over their height. Raises `UnplayableVideo` where its
+    colours are of a kind that cannot be converted.
     """
-    angle = frame.rotation
-    if not _is_plain(frame):
-        frame = _plain(frame)
-    return _upright(np.ascontiguousarray(frame.to_ndarray(), dtype=np.uint8), angle)
+    lies = orientation(frame)
+    width, height = _even(frame.width * pixel_aspect), _even(frame.height)
+    if not _is_plain(frame) or (width, height) != (frame.width, frame.height):
+        frame = _plain(frame, width, height)
+    return _upright(np.ascontiguousarray(frame.to_ndarray(), dtype=np.uint8), lies)
 
 
 def to_video(frame: Frame) -> VideoFrame:
-    """As the encoder takes it; may share the array's memory."""
-    if size_of(frame)[1] % 4:  # the shared form takes chromas for whole rows of the array
+    """As the encoder takes it; shares the array's memory where PyAV can."""
+    if size_of(frame)[1] % 4:  # it counts rows in fours there, and would lose the last two
         return av.VideoFrame.from_ndarray(frame, "yuv420p")
     return av.VideoFrame.from_numpy_buffer(frame, "yuv420p")
 
@@ -99,21 +103,24 @@ def to_picture(frame: Frame) -> NDArray[np.uint8]:
     return np.ascontiguousarray(picture.to_ndarray(), dtype=np.uint8)
 
 
+def _even(side: float) -> int:
+    return max(2, int(side) // 2 * 2)
+
+
 def _is_plain(frame: VideoFrame) -> bool:
     return (
         frame.format.name == "yuv420p"
-        and frame.width % 2 == frame.height % 2 == 0
         and frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
         and (frame.colorspace == Colorspace.ITU709 or is_untagged_hd(frame))
     )
 
 
-def _plain(frame: VideoFrame) -> VideoFrame:
+def _plain(frame: VideoFrame, width: int, height: int) -> VideoFrame:
     try:
         return _reformatter().reformat(
             frame,
-            frame.width // 2 * 2,
-            frame.height // 2 * 2,
+            width,
+            height,
             format="yuv420p",
             src_colorspace=Colorspace.ITU709 if is_untagged_hd(frame) else None,
             dst_colorspace=Colorspace.ITU709,
@@ -125,15 +132,10 @@ def _plain(frame: VideoFrame) -> VideoFrame:
         raise UnplayableVideo("The video uses colours that cannot be decoded.") from error
 
 
-_TURNS: Final = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-
-
-def _upright(frame: Frame, angle: int) -> Frame:
-    """Turned by ``angle`` degrees counterclockwise, as the camera held it; only quarters are turned."""
-    turn = _TURNS.get(angle % 360)
-    if turn is None:
+def _upright(frame: Frame, lies: Orientation) -> Frame:
+    if lies == UPRIGHT:
         return frame
-    turned = [np.asarray(cv2.rotate(plane, turn), np.uint8) for plane in planes(frame)]
+    turned = [lies.upright(plane) for plane in planes(frame)]
     return np.concatenate([plane.reshape(-1) for plane in turned]).reshape(-1, turned[0].shape[1])
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.frames import Frame, from_video, planes
-from cutscene.media.probe import Facts, decode, open_video
+from cutscene.media.probe import Facts, decode, open_video, pixel_aspect
 from cutscene.media.shape import cover
 
 __all__ = ["Part", "Timing", "joined", "last_frame"]
@@ -70,11 +70,11 @@ def joined(
     for part in parts:
         end = math.inf if part is parts[-1] else start + part.seconds
         pictures = decode(part.path, limits)
-        match = _NO_MATCH
+        match, aspect = _NO_MATCH, part.facts.pixel_aspect
         if part.repeats and last is not None:
-            match = _Match.between(last, cover(from_video(next(pictures)), width, height))
+            match = _Match.between(last, cover(from_video(next(pictures), aspect), width, height))
         for number, (picture, times) in enumerate(_retimed(pictures, timing, start, end)):
-            last = match.applied(cover(from_video(picture), width, height), number)
+            last = match.applied(cover(from_video(picture, aspect), width, height), number)
             for _ in range(times):
                 yield last
         start = end
@@ -90,9 +90,9 @@ def last_frame(path: Path, limits: Limits = DEFAULT_LIMITS) -> Frame:
             container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
         # To the end of the file: the decoder holds the last frames back until it is flushed.
         frames = [frame for frame in container.decode(stream) if frame.pts is not None]
-    if not frames:
-        raise UnplayableVideo("The video has no last picture.")
-    return from_video(max(frames, key=lambda frame: frame.pts or 0))
+        if not frames:
+            raise UnplayableVideo("The video has no last picture.")
+        return from_video(max(frames, key=lambda frame: frame.pts or 0), pixel_aspect(stream))
 
 
 def _retimed(

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
 
 from cutscene.errors import InputValidationError
+from cutscene.media.boxes import DEFAULT_LIMITS
 
 __all__ = [
     "MAX_BYTES",
-    "MAX_PIXELS",
     "Picture",
     "crop_to",
     "from_data_uri",
@@ -39,8 +39,7 @@ __all__ = [
 ]
 
 MAX_BYTES: Final = 32 * 2**20
-MAX_PIXELS: Final = 50_000_000
-"""Width times height."""
+_MAX_PIXELS: Final = DEFAULT_LIMITS.max_picture_pixels
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 _WANTED: Final = "give a JPEG, PNG or WebP file"
 _SPARE: Final = 1.25
@@ -70,7 +69,7 @@ def to_data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def read_picture(source: str) -> bytes:
+def read_picture(source: str, *, max_pixels: int = _MAX_PIXELS) -> bytes:
     """The bytes of the picture at a local path or in a data URI, as they are.
 
     Its header has been read, not its pixels. Raises `InputValidationError`.
@@ -81,8 +80,8 @@ def read_picture(source: str) -> bytes:
         raise InputValidationError("A web address is not read here: save the picture and give its path.")
     else:
         data, name = _read_file(source), _short_name(source)
-    with _refusing(name):
-        _open(data, name)
+    with _refusing(name, max_pixels):
+        _open(data, name, max_pixels)
     return data
 
 
@@ -100,15 +99,15 @@ def from_data_uri(uri: str) -> bytes:
     return data
 
 
-def crop_to(data: bytes, width: int, height: int) -> Picture:
+def crop_to(data: bytes, width: int, height: int, *, max_pixels: int = _MAX_PIXELS) -> Picture:
     """Crop a picture around its centre to the ratio ``width:height``, upright, opaque and in RGB.
 
     A much larger one is scaled down to exactly that many pixels; none is scaled up or squeezed.
     The ratio is exact where that costs at most a twentieth of the picture, else to the nearest
     pixel. Photographs become JPEG, drawings PNG. Raises `InputValidationError`.
     """
-    with _refusing("The file"):
-        image = _open(data, "The file")
+    with _refusing("The file", max_pixels):
+        image = _open(data, "The file", max_pixels)
         side = round(_SPARE * max(width, height))
         image.draft(None, (side, side))  # a JPEG need not be decoded much larger than it is used
         image = _in_rgb(ImageOps.exif_transpose(image))
@@ -212,17 +211,17 @@ def _check_bytes(size: int, name: str) -> None:
         )
 
 
-def _open(data: bytes, name: str) -> Image.Image:
+def _open(data: bytes, name: str, max_pixels: int = _MAX_PIXELS) -> Image.Image:
     """Reads the header only."""
     _check_bytes(len(data), name)
     image = Image.open(BytesIO(data), formats=_FORMATS)
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > max_pixels:
         raise Image.DecompressionBombError
     return image
 
 
 @contextmanager
-def _refusing(name: str) -> Iterator[None]:
+def _refusing(name: str, max_pixels: int = _MAX_PIXELS) -> Iterator[None]:
     """Turn whatever Pillow raises into a sentence that says what to do."""
     try:
         yield
@@ -230,7 +229,7 @@ def _refusing(name: str) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputValidationError(
-            f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels: give a smaller version of it."
+            f"{name} has more than {max_pixels // 1_000_000} million pixels: give a smaller version of it."
         ) from None
     except UnidentifiedImageError:
         raise InputValidationError(f"{name} is not a picture: {_WANTED}.") from None

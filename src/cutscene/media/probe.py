@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -30,9 +31,20 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo, check_boxes
+from cutscene.media.orientation import UPRIGHT, Orientation, orientation
 from cutscene.specs import Codec, Container
 
-__all__ = ["Facts", "decode", "is_untagged_hd", "open_video", "probe", "sha256", "to_bgr"]
+__all__ = [
+    "Facts",
+    "decode",
+    "frames_of",
+    "is_untagged_hd",
+    "open_video",
+    "pixel_aspect",
+    "probe",
+    "sha256",
+    "to_bgr",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +53,16 @@ class Facts:
 
     width: int
     height: int
-    """Pixels."""
+    """Pixels, as it is meant to be seen: upright, and every pixel a square."""
     fps: float
     codec: str
     """As `Codec` has it, where it does."""
     profile: str | None
     pix_fmt: str
+    turned: bool
+    """The coded pictures lie on their side, upside down or mirrored."""
+    pixel_aspect: float
+    """Width over height of a coded pixel."""
     frames: int
     duration_ms: int
     bytes: int
@@ -65,6 +81,8 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
     Raises `UnplayableVideo` where the file is damaged, beyond the limits or no MP4 video at all,
     and `OSError` where it cannot be read.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise UnplayableVideo("It is not a regular file.")
     faststart = True
     if limits.container is Container.MP4:
         with path.open("rb") as file:
@@ -72,17 +90,21 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
     with open_video(path, limits) as (container, stream):
         codec = stream.codec_context
         shape, frames, seconds, constant_rate = _timeline(
-            _frames(container, stream, limits), stream.time_base or Fraction(1)
+            frames_of(container, stream, limits), stream.time_base or Fraction(1)
         )
         if seconds > limits.max_seconds:
             raise UnplayableVideo(f"The video lasts more than {limits.max_seconds:g} seconds.")
+        aspect = pixel_aspect(stream)
+        width, height = shape.lies.size(round(shape.width * aspect), shape.height)
         return Facts(
-            width=shape[0],
-            height=shape[1],
+            width=width,
+            height=height,
             fps=float(frames / seconds),
             codec=_CODECS.get(codec.name, codec.name),
             profile=codec.profile,
-            pix_fmt=shape[2],
+            pix_fmt=shape.pix_fmt,
+            turned=shape.lies != UPRIGHT,
+            pixel_aspect=aspect,
             frames=frames,
             duration_ms=round(seconds * 1000),
             bytes=path.stat().st_size,
@@ -108,7 +130,7 @@ def decode(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[VideoFrame]:
     Only for files that `check_boxes` has passed.
     """
     with open_video(path, limits) as (container, stream):
-        yield from _frames(container, stream, limits)
+        yield from frames_of(container, stream, limits)
 
 
 def to_bgr(frame: VideoFrame, width: int | None = None, height: int | None = None) -> NDArray[np.uint8]:
@@ -165,12 +187,20 @@ def open_video(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[In
 _MAX_THREADS: Final = 4
 
 
+def pixel_aspect(stream: VideoStream) -> float:
+    """Width over height of its pixels."""
+    return float(stream.sample_aspect_ratio or 1)
+
+
 @contextmanager
 def _refusing() -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
         raise UnplayableVideo("The video is damaged and cannot be decoded.") from error
+
+
+_LEAST_ASPECT: Final = 0.25
 
 
 def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
@@ -181,12 +211,16 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
     codec: VideoCodecContext | None = streams[0].codec_context
     if codec is None or codec.name not in limits.codecs:
         raise UnplayableVideo("The video is in a format that is not accepted: H.264 is.")
-    if not 0 < codec.width * codec.height <= limits.max_pixels:
+    aspect = pixel_aspect(streams[0])
+    if not 0 < codec.width * codec.height * max(1.0, aspect) <= limits.max_pixels:
         raise UnplayableVideo(f"A picture size of {codec.width}x{codec.height} pixels is not accepted.")
+    if not _LEAST_ASPECT <= aspect <= 1 / _LEAST_ASPECT:
+        raise UnplayableVideo("The pixels of the video are not nearly square.")
     return streams[0]
 
 
-def _frames(container: InputContainer, stream: VideoStream, limits: Limits) -> Iterator[VideoFrame]:
+def frames_of(container: InputContainer, stream: VideoStream, limits: Limits) -> Iterator[VideoFrame]:
+    """The same of a video that `open_video` has opened."""
     spent, count = 0.0, 0
     with _refusing():
         for packet in container.demux(stream):
@@ -201,17 +235,24 @@ def _frames(container: InputContainer, stream: VideoStream, limits: Limits) -> I
         raise UnplayableVideo("The video has no pictures in it.")
 
 
-def _timeline(
-    frames: Iterator[VideoFrame], time_base: Fraction
-) -> tuple[tuple[int, int, str], int, Fraction, bool]:
-    """Width, height and pixel format of all frames; how many; seconds; whether at a constant rate."""
-    shapes: set[tuple[int, int, str]] = set()
+class _Shape(NamedTuple):
+    """What has to be the same of all pictures of a video."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    lies: Orientation
+
+
+def _timeline(frames: Iterator[VideoFrame], time_base: Fraction) -> tuple[_Shape, int, Fraction, bool]:
+    """The shape of all frames; how many; seconds; whether at a constant rate."""
+    shapes: set[_Shape] = set()
     times: list[int] = []
     last = 0
     for frame in frames:
         if frame.pts is None or (times and frame.pts <= times[-1]):
             raise UnplayableVideo("The pictures of the video are not in order.")
-        shapes.add((frame.width, frame.height, frame.format.name))
+        shapes.add(_Shape(frame.width, frame.height, frame.format.name, orientation(frame)))
         times.append(frame.pts)
         last = frame.duration
     if len(shapes) != 1:

@@ -1,4 +1,7 @@
-"""What callers hand over to start from: read from wherever it is, checked, and cut to shape."""
+"""What callers hand over to start from: read from wherever it is, checked, and cut to shape.
+
+All of it is native code at work on files from outside, so it is done at a workbench.
+"""
 
 from __future__ import annotations
 
@@ -7,77 +10,103 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cutscene.domain import Aspect, VideoRequest
 from cutscene.errors import InputValidationError
-from cutscene.media import boxes, join, picture, probe, recipe
+from cutscene.media import picture, recipe
+from cutscene.media.boxes import Limits, UnplayableVideo
 from cutscene.media.frames import to_picture
+from cutscene.media.join import last_frame
+from cutscene.media.probe import Facts, probe
 from cutscene.media.shape import cover
+from cutscene.media.workbench import Workbench
 from cutscene.specs import FPS, Specs
 
 __all__ = ["last_picture", "shape_clip", "shape_of", "take_clip", "take_picture", "with_data_uris"]
 
-_MAX_CLIP: Final = 256 * 2**20
-"""Bytes."""
+
+async def take_picture(workbench: Workbench, source: str, request: VideoRequest) -> picture.Picture:
+    """Upright and cropped to the request's aspect; raises `InputValidationError`."""
+    limits = workbench.limits
+    with _refusing("picture"):
+        return await workbench.run(_shape_picture, source, request, limits, seconds=limits.decode_seconds)
 
 
-def take_picture(source: str, request: VideoRequest) -> picture.Picture:
-    """Upright and cropped to the request's aspect. Blocking; raises `InputValidationError`."""
-    width, height = request.aspect.size
-    return picture.crop_to(picture.read_picture(source), width, height)
-
-
-def take_clip(source: str, request: VideoRequest, scratch: Path | None = None) -> tuple[bytes, float]:
+async def take_clip(
+    workbench: Workbench, source: str, request: VideoRequest, scratch: Path | None = None
+) -> tuple[bytes, float]:
     """An MP4, and its seconds: cut to the request's shape and length if it is to be changed.
 
-    What goes on stays as it is. ``scratch`` is a folder for files on their way. Blocking; raises
+    What goes on stays as it is. ``scratch`` is a folder for files on their way. Raises
     `InputValidationError`.
     """
-    data = _read_clip(source)
-    with _as_file(data, scratch) as given, _refusing():
-        facts = probe.probe(given)
+    data, facts = await _take(workbench, source, scratch)
     if request.extend:
         return data, facts.frames / facts.fps
-    return shape_clip(data, request, request.duration, scratch), request.duration
+    return await shape_clip(workbench, data, request, request.duration, scratch), request.duration
 
 
-def shape_of(source: str) -> dict[str, Any]:
-    """The aspect and specs that a clip has: what a request needs to leave its shape as it is.
-
-    Blocking; raises `InputValidationError`.
-    """
-    with _as_file(_read_clip(source), None) as given, _refusing():
-        facts = probe.probe(given)
-    width, height = facts.width // 2 * 2, facts.height // 2 * 2
-    fps = min(60, max(15, round(facts.fps)))
-    return {"aspect": Aspect.nearest(width, height), "specs": Specs(width=width, height=height, fps=fps)}
-
-
-def shape_clip(data: bytes, request: VideoRequest, seconds: float, scratch: Path | None = None) -> bytes:
-    """An MP4 in the request's aspect, as long as that. Blocking; raises `InputValidationError`."""
+async def shape_clip(
+    workbench: Workbench, data: bytes, request: VideoRequest, seconds: float, scratch: Path | None = None
+) -> bytes:
+    """An MP4 in the request's aspect, as long as that; raises `InputValidationError`."""
     width, height = request.aspect.size
     shape = recipe.Recipe(width=width, height=height, frames=round(seconds * FPS))
-    with _as_file(data, scratch) as given, _refusing():
+    with _as_file(data, scratch) as given, _refusing("clip"):
         shaped = given.with_name("shaped.mp4")
-        recipe.shape_clip([recipe.Piece(path=given)], shaped, shape)
+        pieces = (recipe.Piece(path=given),)
+        await workbench.run(recipe.shape_clip, pieces, shaped, shape, workbench.limits)
         if shaped.stat().st_size > picture.MAX_BYTES:
             raise InputValidationError("The clip is too large in its new shape: give a shorter one.")
         return shaped.read_bytes()
 
 
-def last_picture(data: bytes, scratch: Path | None = None, *, cut_to: VideoRequest | None = None) -> bytes:
+async def last_picture(
+    workbench: Workbench, data: bytes, scratch: Path | None = None, *, cut_to: VideoRequest | None = None
+) -> bytes:
     """The last frame of an MP4 as PNG, with every pixel it has, or cut to a request's aspect.
 
-    Blocking; raises `InputValidationError`.
+    Raises `InputValidationError`.
     """
-    with _as_file(data, scratch) as given, _refusing():
-        frame = join.last_frame(given)
-    return picture.to_png(to_picture(frame if cut_to is None else cover(frame, *cut_to.aspect.size)))
+    size = None if cut_to is None else cut_to.aspect.size
+    with _as_file(data, scratch) as given, _refusing("clip"):
+        return await workbench.run(_last_picture, given, size, workbench.limits)
+
+
+async def shape_of(workbench: Workbench, source: str) -> dict[str, Any]:
+    """The aspect and specs that a clip has: what a request needs to leave its shape as it is.
+
+    Raises `InputValidationError`.
+    """
+    _, facts = await _take(workbench, source, None)
+    width, height = facts.width // 2 * 2, facts.height // 2 * 2
+    fps = min(60, max(15, round(facts.fps)))
+    return {"aspect": Aspect.nearest(width, height), "specs": Specs(width=width, height=height, fps=fps)}
+
+
+async def with_data_uris(workbench: Workbench, request: VideoRequest) -> VideoRequest:
+    """The request as providers take it; raises `InputValidationError`."""
+
+    async def as_uri(source: str | None) -> str | None:
+        return None if source is None else (await take_picture(workbench, source, request)).data_uri
+
+    if request.video is not None:
+        data, seconds = await take_clip(workbench, request.video, request)
+        return replace(request, video=picture.to_data_uri(data, "video/mp4"), video_seconds=seconds)
+    return replace(request, image=await as_uri(request.image), last_image=await as_uri(request.last_image))
+
+
+async def _take(workbench: Workbench, source: str, scratch: Path | None) -> tuple[bytes, Facts]:
+    limits = workbench.limits
+    data = _read_clip(source, limits.max_bytes)
+    with _as_file(data, scratch) as given, _refusing("clip"):
+        return data, await workbench.run(probe, given, limits, seconds=limits.decode_seconds)
 
 
 @contextmanager
 def _as_file(data: bytes, scratch: Path | None) -> Iterator[Path]:
+    """In a folder that is made here, since a child that is killed would leave it behind."""
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -87,26 +116,25 @@ def _as_file(data: bytes, scratch: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
+def _refusing(what: str) -> Iterator[None]:
     try:
         yield
-    except boxes.UnplayableVideo as error:
-        raise InputValidationError(f"The clip cannot be used. {error}") from error
+    except UnplayableVideo as error:
+        raise InputValidationError(f"The {what} cannot be used. {error}") from error
 
 
-def with_data_uris(request: VideoRequest) -> VideoRequest:
-    """The request as providers take it. Blocking; raises `InputValidationError`."""
-
-    def as_uri(source: str | None) -> str | None:
-        return None if source is None else take_picture(source, request).data_uri
-
-    if request.video is not None:
-        data, seconds = take_clip(request.video, request)
-        return replace(request, video=picture.to_data_uri(data, "video/mp4"), video_seconds=seconds)
-    return replace(request, image=as_uri(request.image), last_image=as_uri(request.last_image))
+def _shape_picture(source: str, request: VideoRequest, limits: Limits) -> picture.Picture:
+    width, height = request.aspect.size
+    most = limits.max_picture_pixels
+    return picture.crop_to(picture.read_picture(source, max_pixels=most), width, height, max_pixels=most)
 
 
-def _read_clip(source: str) -> bytes:
+def _last_picture(path: Path, size: tuple[int, int] | None, limits: Limits) -> bytes:
+    frame = last_frame(path, limits)
+    return picture.to_png(to_picture(frame if size is None else cover(frame, *size)))
+
+
+def _read_clip(source: str, max_bytes: int) -> bytes:
     if source[:5].lower() == "data:":
         return picture.from_data_uri(source)
     name = Path(source).name[:80]
@@ -114,8 +142,8 @@ def _read_clip(source: str) -> bytes:
         path = Path(source)
         if not path.is_file():
             raise InputValidationError(f"There is no file {name!r}: check the path of the clip.")
-        if path.stat().st_size > _MAX_CLIP:
-            raise InputValidationError(f"{name!r} has more than {_MAX_CLIP // 2**20} MiB: cut it first.")
+        if path.stat().st_size > max_bytes:
+            raise InputValidationError(f"{name!r} has more than {max_bytes // 2**20} MiB: cut it first.")
         return path.read_bytes()
     except (OSError, ValueError):
         raise InputValidationError(f"{name!r} cannot be read: check the path of the clip.") from None

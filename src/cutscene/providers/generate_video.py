@@ -19,6 +19,7 @@ from cutscene.errors import (
     SubmissionUnknownError,
 )
 from cutscene.media.source import with_data_uris
+from cutscene.media.workbench import Workbench
 from cutscene.providers import (
     Done,
     Failed,
@@ -44,7 +45,8 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
     (nothing is downloaded here): provider_id, model, duration_sec, resolution, fps, format,
     cost_usd, raw_response. Raises a `CutsceneError`.
     """
-    request = await asyncio.to_thread(with_data_uris, VideoRequest.from_json(params))
+    async with Workbench() as workbench:
+        request = await with_data_uris(workbench, VideoRequest.from_json(params))
     model = provider.check(request)
     if request.extend or request.duration > model.longest:
         raise InputValidationError(
