@@ -162,14 +162,18 @@ def test_a_clip_from_prompt_to_file(shell: Shell) -> None:
         "width",
         "height",
         "fps",
+        "format",
         "codec",
         "bytes",
         "sha256",
         "is_loopable",
         "loop_seam",
+        "loop",
         "provider",
         "model",
         "poster_url",
+        "parts",
+        "partial",
         "error_code",
         "error",
     ]
@@ -244,7 +248,7 @@ def test_the_demo_over_http(shell: Shell) -> None:
     for name, job in json.loads(result.stdout).items():
         facts = probe(shell.folder / "demo" / f"{name}.mp4")
         assert (facts.width, facts.height, facts.frames) == (1280, 720, 96)
-        assert (job["provider"], job["credits_used"]) == ("runway", 20 if name == "intro" else 48)
+        assert (job["provider"], job["credits_used"]) == ("runway", 25 if name == "intro" else 48)
     assert shell.jobs_recorded() == 0  # the emulator has a home of its own
 
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from cutscene.media.boxes import UnplayableVideo
-from cutscene.media.probe import Facts, decode, to_bgr
-from cutscene.media.recipe import Piece, Recipe, shape_clip
+from cutscene.media.probe import Facts, decode, probe, to_bgr
+from cutscene.media.recipe import Piece, Recipe, make_clip, shape_clip
+from cutscene.specs import Codec, Container
 
 WIDTH, HEIGHT, FRAMES = 160, 90, 24
 SMALL = Recipe(width=WIDTH, height=HEIGHT, frames=FRAMES)
@@ -153,3 +156,56 @@ def test_colours_survive(write_clip: Any, target: Path) -> None:
 def test_hevc_becomes_h264(pan: Any, write_clip: Any, target: Path) -> None:
     options = {"x265-params": "log-level=none"}
     assert conformed(write_clip(pan(FRAMES, 2), codec="libx265", **options), target)[0]
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        (Container.MP4, Codec.H264),
+        (Container.MP4, Codec.H265),
+        (Container.MP4, Codec.VP9),
+        (Container.WEBM, Codec.VP9),
+    ],
+)
+def test_every_container_and_codec(
+    pan: Any, write_clip: Any, tmp_path: Path, container: Container, codec: Codec
+) -> None:
+    asked = Recipe(width=128, height=130, frames=30, fps=30, container=container, codec=codec, audio=True)
+    target = tmp_path / f"finished.{container}"
+    made = make_clip([Piece(path=write_clip(pan(26, 2), audio=True))], target, asked)
+    facts = made.facts
+    assert (facts.width, facts.height, facts.frames, facts.codec) == (128, 130, 30, codec)
+    assert facts.fps == pytest.approx(30, rel=1e-3)
+    assert facts.duration_ms == pytest.approx(1000, abs=1)
+    assert (facts.constant_rate, facts.has_audio) == (True, True)
+    assert made.poster[:3] == b"\xff\xd8\xff"
+    with av.open(str(target)) as opened:
+        assert opened.format.name.startswith("mov" if container is Container.MP4 else "matroska")
+        [sound] = opened.streams.audio
+        heard = sum(frame.samples for frame in opened.decode(sound))
+        assert heard / sound.rate == pytest.approx(1, abs=0.06)
+
+
+def test_a_bitrate_is_kept_to(tmp_path: Path, write_clip: Any) -> None:
+    """Noise, which no codec can make small by itself."""
+    noise = np.random.default_rng(1).integers(0, 256, (48, 180, 320, 3), np.uint8)
+    source = write_clip(list(noise), crf="10")
+    for kbps in (2000, 5000):
+        asked = Recipe(width=320, height=180, frames=48, bitrate_kbps=kbps)
+        facts = shape_clip([Piece(path=source)], tmp_path / "x.mp4", asked)
+        assert facts.bytes * 8 / 2000 == pytest.approx(kbps, rel=0.4)
+
+
+def test_sound_is_kept_only_where_it_is_asked_for(pan: Any, write_clip: Any, target: Path) -> None:
+    source = write_clip(pan(FRAMES, 2), audio=True)
+    assert not shape_clip([Piece(path=source)], target, SMALL).has_audio
+    assert shape_clip([Piece(path=source)], target, replace(SMALL, audio=True)).has_audio
+    assert target.read_bytes() == source.read_bytes()
+    silent = write_clip(pan(FRAMES, 2), name="silent.mp4")
+    assert not shape_clip([Piece(path=silent)], target, replace(SMALL, audio=True)).has_audio
+
+
+def test_a_clip_is_measured_as_it_is_written(pan: Any, write_clip: Any, target: Path) -> None:
+    made = make_clip([Piece(path=write_clip(pan(FRAMES, 2)))], target, SMALL)
+    assert made.facts == probe(target)
+    assert 0 <= made.seam.score <= 100

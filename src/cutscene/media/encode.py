@@ -163,8 +163,8 @@ _CRF_ABOVE_X264: Final = {Codec.H264: 0, Codec.H265: 4, Codec.VP9: 12}
 
 
 def _rate(kbps: int | None) -> dict[str, str]:
-    """No second of the clip far above its average: phones and networks count on it."""
-    return {} if kbps is None else {"maxrate": f"{kbps * 3 // 2}k", "bufsize": f"{kbps * 2}k"}
+    """No second of the clip far above its average, which clips of a few seconds would miss otherwise."""
+    return {} if kbps is None else {"maxrate": f"{kbps * 6 // 5}k", "bufsize": f"{kbps}k"}
 
 
 def _joined(parameters: Mapping[str, float | str]) -> str:
