@@ -32,7 +32,8 @@ from cutscene.errors import (
     StorageError,
     from_code,
 )
-from cutscene.media import boxes, conform, loop, poster, probe
+from cutscene.media import boxes, conform, poster, probe
+from cutscene.media.seam import Seam, measure_seam
 from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
@@ -298,7 +299,7 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
 @dataclass(frozen=True, slots=True)
 class _Measured:
     facts: probe.Facts
-    seam: loop.Seam
+    seam: Seam
     poster: bytes
 
 
@@ -318,4 +319,4 @@ def _make_clip(footage: Path, target: Path, request: VideoRequest) -> _Measured:
         raise ProviderError(f"The provider's footage cannot be used. {error}") from error
     if probe.sha256(target) != facts.sha256:  # the same bytes are the same facts
         facts = probe.probe(target)
-    return _Measured(facts, loop.measure_seam(target), poster.draw_poster(target))
+    return _Measured(facts, measure_seam(target), poster.draw_poster(target))
