@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cutscene.media.frames import Frame, from_picture, read_frames
+from cutscene.media.frames import Frame, from_picture, read_frames, to_picture
 from cutscene.providers.local.renderer import Shot, render
 
 __all__ = ["HEIGHT", "KEYFRAMES", "WIDTH", "clips", "rendered"]
@@ -53,8 +53,6 @@ def _first(frames: Iterator[Frame], count: int) -> Iterator[Frame]:
 
 
 def _sized(frame: Frame) -> Frame:
-    from cutscene.media.frames import to_picture
-
     picture = to_picture(frame)
     scale = max(WIDTH / picture.shape[1], HEIGHT / picture.shape[0])
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -71,12 +69,14 @@ def _view(scale: int = 2) -> Picture:
     clouds = cv2.GaussianBlur(random.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 25)
     view += (np.clip(clouds / clouds.std(), 0, 2) * 30)[..., None]
     for layer, shade in enumerate((0.6, 0.4, 0.25)):
-        ridge = cv2.GaussianBlur(random.normal(0, 1, (1, width)).astype(np.float32), (0, 0), 60 - 15 * layer)[0]
+        ridge = cv2.GaussianBlur(random.normal(0, 1, (1, width)).astype(np.float32), (0, 0), 60 - 15 * layer)[
+            0
+        ]
         line = height * (0.5 + 0.13 * layer) + ridge / ridge.std() * 25
         view[np.arange(height)[:, None] > line] = np.array((90, 120, 70)) * shade
     for _ in range(60):
-        x, y = random.integers(0, width), int(height * random.uniform(0.65, 0.95))
-        w, h = random.integers(15, 50, 2)
+        x, y = int(random.integers(0, width)), int(height * random.uniform(0.65, 0.95))
+        w, h = random.integers(15, 50, 2).tolist()
         cv2.rectangle(view, (x, y - h), (x + w, y), random.integers(60, 220, 3).tolist(), -1)
         cv2.rectangle(view, (x + w // 3, y - h // 2), (x + w // 2, y - h // 4), (60, 220, 250), -1)
     view += random.normal(0, 4, view.shape)
@@ -92,8 +92,8 @@ def _crop(view: Picture, x: float, y: float, scale: float = 1.0) -> Picture:
 def _shake(count: int, seed: int, size: float) -> NDArray[np.float64]:
     """A hand that does not hold still: (count, 2) pixels."""
     steps = np.random.default_rng(seed).normal(0, 1, (count + 60, 2))
-    slow = cv2.GaussianBlur(steps, (1, 0), 1e-6 + 6, sigmaY=6) if False else _smooth(steps, 6)
-    return slow[30 : 30 + count] / slow.std() * size
+    slow = _smooth(steps, 6)
+    return np.asarray(slow[30 : 30 + count] / slow.std() * size, np.float64)
 
 
 def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
@@ -128,36 +128,40 @@ def _sparks(count: int) -> Iterator[Picture]:
         for (x, y), speed, phase, radius in zip(places, speeds, sway, size, strict=True):
             at = ((y - speed * k) % 1.0) * HEIGHT
             side = x * WIDTH + 12 * np.sin(phase + 0.11 * k)
-            cv2.circle(picture, (int(side * 8), int(at * 8)), int(radius * 8), (90, 190, 255), -1, cv2.LINE_AA, 3)
-        yield cv2.add(picture, cv2.GaussianBlur(picture, (0, 0), 4) // 2)
+            cv2.circle(
+                picture, (int(side * 8), int(at * 8)), int(radius * 8), (90, 190, 255), -1, cv2.LINE_AA, 3
+            )
+        yield np.asarray(cv2.add(picture, cv2.GaussianBlur(picture, (0, 0), 4) // 2), np.uint8)
 
 
 def _water(count: int) -> Iterator[Picture]:
     random = np.random.default_rng(7)
-    grid_y, grid_x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    grid_y, grid_x = np.mgrid[0:HEIGHT:2, 0:WIDTH:2].astype(np.float32)
     depth = 60 / (grid_y + 60)  # waves far away are smaller
-    waves = [
-        (random.uniform(0.02, 0.2), random.normal(1.5, 0.7), random.uniform(0, 6.3)) for _ in range(24)
-    ]
+    waves = [(random.uniform(0.02, 0.2), random.normal(1.5, 0.7), random.uniform(0, 6.3)) for _ in range(24)]
     for k in range(count):
-        height = np.zeros((HEIGHT, WIDTH), np.float32)
+        height = np.zeros_like(grid_x)
         for length, angle, phase in waves:
             along = grid_x * np.cos(angle) + grid_y * np.sin(angle) * 2 * (1 + depth)
             height += np.sin(along * length + phase - np.sqrt(length) * 0.5 * k) / (1 + length * 8)
         light = np.clip(height * 30 + 110, 0, 255)
-        yield np.dstack([light, light * 0.75, light * 0.35 + (height > 1.6) * 120]).clip(0, 255).astype(np.uint8)
+        color = np.dstack([light, light * 0.75, light * 0.35 + (height > 1.6) * 120]).clip(0, 255)
+        yield np.asarray(cv2.resize(color.astype(np.uint8), (WIDTH, HEIGHT)), np.uint8)
 
 
 def _walkers(count: int) -> Iterator[Picture]:
     """Figures with swinging legs, before a held camera: some walk through, one stays and waves."""
     view, random = _crop(_view(), WIDTH, HEIGHT), np.random.default_rng(8)
     people = [
-        (random.uniform(0, WIDTH), random.uniform(-2.2, 2.2), random.integers(40, 230, 3).tolist()) for _ in range(5)
+        (random.uniform(0, WIDTH), random.uniform(-2.2, 2.2), random.integers(40, 230, 3).tolist())
+        for _ in range(5)
     ] + [(WIDTH / 2, 0.0, [60, 60, 200])]
     for k in range(count):
         picture = view.copy()
         for number, (x, speed, color) in enumerate(people):
-            _draw_person(picture, x + speed * k, 300 + 6 * number, k * (0.12 + 0.2 * abs(speed)) + number, color)
+            _draw_person(
+                picture, x + speed * k, 300 + 6 * number, k * (0.12 + 0.2 * abs(speed)) + number, color
+            )
         yield picture
 
 
@@ -171,7 +175,6 @@ def _draw_person(picture: Picture, x: float, foot: float, phase: float, color: l
     for side in (1, -1):
         cv2.line(picture, dot(x, foot - 50), dot(x + side * swing, foot), color, 9, cv2.LINE_AA, 3)
         cv2.line(picture, dot(x, foot - 95), dot(x - side * swing * 1.4, foot - 60), color, 7, cv2.LINE_AA, 3)
-    cv2.ellipse(picture, (dot(x, foot - 75), (2 * 110, 2 * 240), 0), color, -1, cv2.LINE_AA) if False else None
     cv2.ellipse(picture, dot(x, foot - 75), dot(14, 30), 0, 0, 360, color, -1, cv2.LINE_AA, 3)
     cv2.circle(picture, dot(x, foot - 118), 13 * 8, (150, 180, 220), -1, cv2.LINE_AA, 3)
 
@@ -180,7 +183,8 @@ def _smoke(count: int) -> Iterator[Picture]:
     """Soft noise that rises and changes while it does."""
     random = np.random.default_rng(9)
     layers = [
-        cv2.GaussianBlur(random.normal(0, 1, (HEIGHT * 3, WIDTH)).astype(np.float32), (0, 0), sigma) for sigma in (30, 14, 7)
+        cv2.GaussianBlur(random.normal(0, 1, (HEIGHT * 3, WIDTH)).astype(np.float32), (0, 0), sigma)
+        for sigma in (30, 14, 7)
     ]
     ground = _crop(_view(), WIDTH, HEIGHT).astype(np.float32)
     for k in range(count):
@@ -198,7 +202,14 @@ def _trees(count: int) -> Iterator[Picture]:
     grid_y, grid_x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     for k in range(count):
         bend = 5 * np.sin(0.17 * k + grid_x * 0.02) + 3 * np.sin(0.271 * k + grid_x * 0.05 + 1)
-        yield cv2.remap(view, grid_x + bend * (1 - grid_y / HEIGHT), grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        bent = cv2.remap(
+            view,
+            grid_x + bend * (1 - grid_y / HEIGHT),
+            grid_y,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        yield np.asarray(bent, np.uint8)
 
 
 _DRAWN: Final[dict[str, Callable[[int], Iterator[Picture]]]] = {

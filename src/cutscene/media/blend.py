@@ -70,7 +70,9 @@ class Blend:
     def ghost(self, tail: Picture, head: Picture, index: int) -> float:
         """How much of a double exposure the mix of two aligned thumbnails is, as `ghost` says."""
         if self.crossing is None:
-            return ghost(tail, head, np.full(tail.shape[:2], ease(self._time(index), self.easing), np.float32))
+            return ghost(
+                tail, head, np.full(tail.shape[:2], ease(self._time(index), self.easing), np.float32)
+            )
         return ghost(tail, head, self.weights(index, self.crossing))
 
     def _time(self, index: int) -> float:

@@ -12,7 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["THUMBNAIL_SIDE", "Thumbnail", "View", "change", "detail", "flow", "thumbnail", "thumbnail_size", "turn"]
+__all__ = [
+    "THUMBNAIL_SIDE",
+    "Thumbnail",
+    "View",
+    "change",
+    "detail",
+    "flow",
+    "thumbnail",
+    "thumbnail_size",
+    "turn",
+]
 
 Thumbnail = NDArray[np.uint8]
 """BGR (height, width, 3), the longer side `THUMBNAIL_SIDE`."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 import numpy as np
@@ -35,6 +36,9 @@ _LEAST_KEPT: Final = 0.8
 """A loop is played slower at most by this factor, and faster at most by its inverse."""
 _STRETCH_COST: Final = 3.0
 """Points by which a stretched loop must be better: its frames are a little softer."""
+_CUTS: Final = 1
+"""Of each length of blend, of the asked length and of others each."""
+_THREADS: Final = 2
 _DOUBLED: Final = 0.35
 """Share of the clip's usual change below which its end repeats its beginning."""
 
@@ -71,7 +75,11 @@ class LoopPlan:
     @property
     def mixed(self) -> Mixed:
         """What whoever scores the finished file has to know."""
-        return Mixed(frames=math.ceil(self.cut.blend * self.stretch), ghost=self.ghost) if self.blend else UNMIXED
+        return (
+            Mixed(frames=math.ceil(self.cut.blend * self.stretch), ghost=self.ghost)
+            if self.blend
+            else UNMIXED
+        )
 
     def facts(self) -> dict[str, Any]:
         """For the record, as plain JSON values."""
@@ -90,11 +98,11 @@ class LoopPlan:
 
 
 def plan_loop(thumbnails: Sequence[Thumbnail], frames: int, *, fps: float, style: LoopStyle) -> LoopPlan:
-    """The best loop of ``frames`` frames in a clip; ``thumbnails`` of all its frames as `seam.thumbnail` makes them.
+    """The best loop of ``frames`` frames in a clip, given `seam.thumbnail` of all its frames.
 
-    A clip that is longer leaves a choice: about ``fps`` frames more are worth asking for. The loop has one frame
-    less where the clip ends with its own beginning, and fewer only where the clip is shorter than
-    80% of ``frames``. Raises `ValueError` where there is no picture.
+    A longer clip leaves a choice: about ``fps`` frames more are worth asking for. The loop has one
+    frame less where the clip ends with its own beginning, and fewer only where the clip is shorter
+    than 80% of ``frames``. Raises `ValueError` where there is no picture.
     """
     if not thumbnails or frames < 1:
         raise ValueError("no pictures, no loop")
@@ -142,9 +150,7 @@ def _without_doubled_end(footage: Footage) -> int:
 
 
 def _plain(footage: Footage, cut: Cut, wanted: int) -> LoopPlan:
-    found = footage.judge(cut.plain)
-    assert found is not None
-    return LoopPlan(cut=cut, frames=_length(cut, wanted), wanted=wanted, seam=found)
+    return LoopPlan(cut=cut, frames=_length(cut, wanted), wanted=wanted, seam=footage.judge(cut.plain))
 
 
 def _length(cut: Cut, wanted: int) -> int:
@@ -157,16 +163,27 @@ def _value(plan: LoopPlan) -> float:
 
 
 def _searched(footage: Footage, best: LoopPlan, fps: float, style: LoopStyle) -> LoopPlan:
-    """The best of all, those of the asked length first."""
-    count = len(footage.pictures)
-    wanted = min(best.wanted, round(count / _LEAST_KEPT))
-    others = range(math.ceil(wanted * _LEAST_KEPT), math.floor(wanted / _LEAST_KEPT) + 1)
-    for lengths in ((wanted,), [length for length in others if length != wanted]):
-        for blend in _blend_lengths(wanted, fps, style):
-            fitting = [length for length in lengths if length + blend <= count]
-            for cut in likely_cuts(footage, fitting, blend, 1):
-                best = _better(footage, cut, best, style)
+    """The best of all ways to close the likeliest cuts, if it beats what is there."""
+    cuts = list(_cuts(footage, best.wanted, _blend_lengths(best.wanted, fps, style)))
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = threads.map(lambda cut: list(_closings(footage, cut, best.wanted, style)), cuts)
+        closings = sorted(chain.from_iterable(found), key=lambda one: _value(one.plan), reverse=True)
+    for closing in closings:
+        if _value(closing.plan) <= _value(best):
+            break  # what comes now is worse even at its best
+        best = max(best, _judged(footage, closing, best), key=_value)
     return best
+
+
+def _cuts(footage: Footage, wanted: int, blends: Sequence[int]) -> Iterator[Cut]:
+    """Of the asked length, and of others that can be stretched to it."""
+    count = len(footage.pictures)
+    wanted = min(wanted, round(count / _LEAST_KEPT))
+    others = range(math.ceil(wanted * _LEAST_KEPT), math.floor(wanted / _LEAST_KEPT) + 1)
+    for lengths in ([wanted], [length for length in others if length != wanted]):
+        for blend in blends:
+            fitting = [length for length in lengths if length + blend <= count]
+            yield from likely_cuts(footage, fitting, blend, _CUTS)
 
 
 def _blend_lengths(frames: int, fps: float, style: LoopStyle) -> list[int]:
@@ -175,23 +192,28 @@ def _blend_lengths(frames: int, fps: float, style: LoopStyle) -> list[int]:
     return sorted({0, *(round(share * longest) for share in _BLENDS)}, reverse=True)
 
 
-def _better(footage: Footage, cut: Cut, best: LoopPlan, style: LoopStyle) -> LoopPlan:
-    """The best way to close a cut, if it beats the best so far."""
-    shortest = LoopPlan(cut=cut, frames=_length(cut, best.wanted), wanted=best.wanted, seam=best.seam)
-    stretched = shortest.frames != cut.frames
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """A way to close a cut; its plan's seam is what it can score at best."""
+
+    plan: LoopPlan
+    pictures: list[Thumbnail]
+    """The mixed ones."""
+
+
+def _closings(footage: Footage, cut: Cut, wanted: int, style: LoopStyle) -> Iterator[_Closing]:
     for blend, pictures, ghost in _blends(footage, cut, style):
-        above = _value(best) + (_STRETCH_COST if stretched else 0)
-        mixed = Mixed(frames=cut.blend, ghost=ghost)
-        found = footage.judge(cut.plain, pictures, mixed, above=above)
-        if found is not None and found.score > above:
-            plan = replace(shortest, blend=blend, ghost=ghost, seam=found)
-            plan = _measured(footage, plan) if stretched else plan
-            best = max(best, plan, key=_value)
-    return best
+        best = footage.bound(cut.plain, pictures, Mixed(frames=cut.blend, ghost=ghost))
+        plan = LoopPlan(
+            cut=cut, frames=_length(cut, wanted), wanted=wanted, blend=blend, ghost=ghost, seam=best
+        )
+        yield _Closing(plan, pictures)
 
 
-def _blends(footage: Footage, cut: Cut, style: LoopStyle) -> Iterator[tuple[Blend | None, list[Thumbnail], float]]:
-    """Every way to close a cut: how, its mixed thumbnails, their worst ghost."""
+def _blends(
+    footage: Footage, cut: Cut, style: LoopStyle
+) -> Iterator[tuple[Blend | None, list[Thumbnail], float]]:
+    """How to mix, the mixed thumbnails, and their worst ghost."""
     if not cut.blend:
         yield None, [], 0.0
         return
@@ -206,12 +228,19 @@ def _blends(footage: Footage, cut: Cut, style: LoopStyle) -> Iterator[tuple[Blen
             yield way, mixed, max(way.ghost(*pair, index) for index, pair in enumerate(pairs))
 
 
+def _judged(footage: Footage, closing: _Closing, best: LoopPlan) -> LoopPlan:
+    """With the seam that it has; a stretched one is only drawn where it would beat the best."""
+    cut, mixed = closing.plan.cut, Mixed(frames=closing.plan.cut.blend, ghost=closing.plan.ghost)
+    plan = replace(closing.plan, seam=footage.judge(cut.plain, closing.pictures, mixed))
+    if plan.frames == cut.frames or _value(plan) <= _value(best):
+        return plan
+    return _measured(footage, plan)
+
+
 def _measured(footage: Footage, plan: LoopPlan) -> LoopPlan:
     """With the seam of what really comes out."""
     pictures = list(looped(iter(footage.pictures), plan))
-    found = footage.judge((), pictures, plan.mixed)
-    assert found is not None
-    return replace(plan, seam=found)
+    return replace(plan, seam=footage.judge((), pictures, plan.mixed))
 
 
 def _ping_pong(footage: Footage, wanted: int) -> LoopPlan:
@@ -221,9 +250,8 @@ def _ping_pong(footage: Footage, wanted: int) -> LoopPlan:
     starts = range(len(footage.pictures) - span + 1)
     start = min(starts, key=lambda index: moves[index] + moves[index + span - 2])
     cut = Cut(start=start, frames=span)
-    found = footage.judge(cut.plain)
-    assert found is not None
-    return _measured(footage, LoopPlan(cut=cut, frames=wanted, wanted=wanted, ping_pong=True, seam=found))
+    seam = footage.judge(cut.plain)
+    return _measured(footage, LoopPlan(cut=cut, frames=wanted, wanted=wanted, ping_pong=True, seam=seam))
 
 
 def _closed(taken: Iterator[Picture], cut: Cut, blend: Blend | None) -> Iterator[Picture]:

@@ -59,32 +59,32 @@ class Footage:
         """In Lab units, between any two frames."""
         return change(self._views[before], self._views[after])
 
-    def judge(
-        self,
-        plain: Sequence[int],
-        added: Iterable[Thumbnail] = (),
-        mixed: Mixed = UNMIXED,
-        *,
-        above: float = 0.0,
-    ) -> Seam | None:
-        """The seam of a loop of the clip's frames and pictures ``added`` to them, as `seam.seam` has it.
+    def judge(self, plain: Sequence[int], added: Iterable[Thumbnail] = (), mixed: Mixed = UNMIXED) -> Seam:
+        """The seam of a loop of the clip's frames and pictures ``added`` to them, as `seam.seam` has it."""
+        cycle = self._cycle(plain, added)
+        return judge(self._cycle_changes(cycle), list(self._cycle_turns(cycle)), mixed)
 
-        None where it cannot score ``above`` that: most blends are seen to fail before motion is looked at.
-        """
-        shown = [*map(_Shown, plain), *(_Shown(None, View.of(picture)) for picture in added)]
-        cycle = [*shown, shown[0], shown[min(1, len(shown) - 1)]]
-        changes = [self._change(*step) for step in pairwise(cycle)]
-        if judge(changes, [0.0] * len(changes), mixed).score <= above:
-            return None
-        return judge(changes, list(self._cycle_turns(cycle)), mixed)
+    def bound(self, plain: Sequence[int], added: Iterable[Thumbnail], mixed: Mixed) -> Seam:
+        """What `judge` can say at best: without looking at motion, which takes most of the time."""
+        changes = self._cycle_changes(self._cycle(plain, added))
+        return judge(changes, [0.0] * len(changes), mixed)
 
     @cached_property
     def distances(self) -> tuple[Distances, Distances]:
         """How far any two pictures are apart, and how far their motion: (frames, frames) each."""
         small = [cv2.resize(view.lab, (32, 20), interpolation=cv2.INTER_AREA) for view in self._views]
         vectors = np.stack(small).reshape(len(small), -1).astype(np.float32)
-        moves = np.gradient(vectors, axis=0) if len(small) > 1 else vectors
+        moves = np.asarray(np.gradient(vectors, axis=0) if len(small) > 1 else vectors, np.float32)
         return _distances(vectors), _distances(moves)
+
+    @staticmethod
+    def _cycle(plain: Sequence[int], added: Iterable[Thumbnail]) -> list[_Shown]:
+        """The loop, and its first two pictures once more."""
+        shown = [*map(_Shown, plain), *(_Shown(None, View.of(picture)) for picture in added)]
+        return [*shown, shown[0], shown[min(1, len(shown) - 1)]]
+
+    def _cycle_changes(self, cycle: Sequence[_Shown]) -> list[float]:
+        return [self._change(*step) for step in pairwise(cycle)]
 
     def _change(self, before: _Shown, after: _Shown) -> float:
         if not before.leads_to(after):

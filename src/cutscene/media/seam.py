@@ -19,7 +19,17 @@ from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.change import Thumbnail, View, change, flow, thumbnail, thumbnail_size, turn
 from cutscene.media.probe import decode, to_bgr
 
-__all__ = ["SEAMLESS", "UNMIXED", "Mixed", "Seam", "judge", "measure_seam", "seam", "thumbnail"]
+__all__ = [
+    "SEAMLESS",
+    "UNMIXED",
+    "Mixed",
+    "Seam",
+    "judge",
+    "measure_seam",
+    "seam",
+    "thumbnail",
+    "thumbnails_of",
+]
 
 SEAMLESS: Final = 85.0
 """From here on nobody sees the seam; 60-85 is soft, below 60 visible, below 30 a cut."""
@@ -69,7 +79,7 @@ def measure_seam(path: Path, limits: Limits = DEFAULT_LIMITS, *, mixed: Mixed = 
 
     One decoding pass, a few thumbnails in memory. Raises `UnplayableVideo`.
     """
-    return _score(_thumbnails(path, limits), mixed)
+    return _score(thumbnails_of(path, limits), mixed)
 
 
 def seam(thumbnails: Sequence[Thumbnail], mixed: Mixed = UNMIXED) -> Seam:
@@ -107,9 +117,11 @@ def judge(changes: Sequence[float], turns: Sequence[float], mixed: Mixed = UNMIX
     return Seam(score=score, jump=jump, turn=turned, hitch=hitch, ghost=mixed.ghost)
 
 
-def _thumbnails(path: Path, limits: Limits) -> Iterator[Thumbnail]:
+def thumbnails_of(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Thumbnail]:
+    """Of every frame of an MP4, upright, in one decoding pass. Raises `UnplayableVideo`."""
     for frame in decode(path, limits):
-        yield to_bgr(frame, *thumbnail_size(frame.width, frame.height))
+        picture = to_bgr(frame, *thumbnail_size(frame.width, frame.height))
+        yield np.ascontiguousarray(np.rot90(picture, frame.rotation // 90))
 
 
 def _score(pictures: Iterator[Thumbnail], mixed: Mixed) -> Seam:

@@ -50,7 +50,7 @@ def _moved(
     tail: Picture, head: Picture, time: float, flow_width: int, preset: int
 ) -> tuple[Picture, Picture]:
     one, other = _gray(tail, flow_width), _gray(head, flow_width)
-    search = cv2.DISOpticalFlow_create(preset)
+    search = cv2.DISOpticalFlow.create(preset)
     return (
         _warped(tail, _flow(search, other, one), time),
         _warped(head, _flow(search, one, other), 1 - time),
