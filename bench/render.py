@@ -14,7 +14,7 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
-from cutscene.media.loop import measure_seam
+from cutscene.media.seam import measure_seam
 from cutscene.providers.local.renderer import Shot, render
 
 SECONDS = 4

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.probe import Facts, decode, probe, to_bgr
 from cutscene.media.recipe import Piece, Recipe, make_clip, shape_clip
-from cutscene.specs import Codec, Container
+from cutscene.specs import Codec, Container, LoopStyle
 
 WIDTH, HEIGHT, FRAMES = 160, 90, 24
 SMALL = Recipe(width=WIDTH, height=HEIGHT, frames=FRAMES)
@@ -209,3 +210,48 @@ def test_a_clip_is_measured_as_it_is_written(pan: Any, write_clip: Any, target: 
     made = make_clip([Piece(path=write_clip(pan(FRAMES, 2)))], target, SMALL)
     assert made.facts == probe(target)
     assert 0 <= made.seam.score <= 100
+
+
+def test_a_loop_is_searched_in_all_footage_and_delivered_as_long_as_asked(
+    pan: Any, write_clip: Any, target: Path
+) -> None:
+    """A camera that travels over a picture that comes again after 40 frames, in footage of 60."""
+    source = write_clip(pan(60, 4))
+    made = make_clip([Piece(path=source)], target, replace(SMALL, frames=40, loop=LoopStyle()))
+    assert made.facts.frames == 40
+    assert made.loop is not None
+    assert made.loop["method"] in {"as_is", "cut"}
+    assert made.seam.seamless
+
+
+def test_footage_that_loops_already_is_left_alone(pan: Any, write_clip: Any, target: Path) -> None:
+    source = write_clip(pan(40, 4), crf="12")
+    made = make_clip([Piece(path=source)], target, replace(SMALL, frames=40, loop=LoopStyle()))
+    assert target.read_bytes() == source.read_bytes()
+    assert made.loop is not None
+    assert (made.loop["method"], made.seam.seamless) == ("as_is", True)
+
+
+def test_the_doubled_frame_of_keyframes_is_dropped(pan: Any, write_clip: Any, target: Path) -> None:
+    source = write_clip(pan(41, 4))  # its last frame is its first
+    made = make_clip([Piece(path=source)], target, replace(SMALL, frames=41, loop=LoopStyle()))
+    assert made.facts.frames == 40
+    assert made.seam.seamless
+
+
+def test_a_loop_that_is_none_says_what_was_done_to_it(write_clip: Any, target: Path) -> None:
+    made = make_clip(
+        [Piece(path=write_clip(counted(60)))], target, replace(SMALL, frames=40, loop=LoopStyle())
+    )
+    assert made.facts.frames == 40
+    assert made.loop is not None
+    assert made.loop["frames"] == 40
+    assert 0.8 <= made.loop["kept"] <= 1
+    assert json.dumps(made.loop)
+
+
+def test_forward_and_backward(pan: Any, write_clip: Any, target: Path) -> None:
+    style = LoopStyle(ping_pong=True)
+    made = make_clip([Piece(path=write_clip(pan(40, 3)))], target, replace(SMALL, frames=40, loop=style))
+    assert made.loop is not None
+    assert (made.loop["method"], made.facts.frames) == ("ping_pong", 40)

@@ -1,168 +1,293 @@
-"""How well the end of a clip flows into its beginning.
+"""A clip that can be played again and again, out of one that was not made for it.
 
-A loop is seamless when nothing happens at its seam that does not happen everywhere else in it. So
-the seam is never judged by likeness of two pictures (a doubled frame is a perfect likeness, and a
-visible stutter) but against the clip's own motion, on small thumbnails: finer detail than that is
-codec noise.
+What loops already is left alone. Otherwise all places where the clip nearly comes back to itself are
+searched on thumbnails, the end of each is led over into its beginning in several ways, and the one
+that scores best is made. Frames of full size pass through one at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice, pairwise
-from pathlib import Path
-from typing import Final
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any, Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cutscene.media.boxes import DEFAULT_LIMITS, Limits
-from cutscene.media.probe import decode, to_bgr
+from cutscene.media.blend import Blend, crossing
+from cutscene.media.change import Thumbnail
+from cutscene.media.loop_search import Cut, Footage, likely_cuts
+from cutscene.media.seam import UNMIXED, Mixed, Seam
+from cutscene.media.warp import Picture, between
+from cutscene.specs import LoopStyle
 
-__all__ = ["SEAMLESS", "Seam", "measure_seam", "seam", "thumbnail"]
+__all__ = ["LoopPlan", "looped", "plan_loop"]
 
-SEAMLESS: Final = 85.0
-"""From here on nobody sees the seam; 60-85 is soft, below 60 visible, below 30 a cut."""
-THUMBNAIL_SIDE: Final = 160
-"""Pixels of a thumbnail's longer side."""
-
-_CHANGE_FLOOR: Final = 0.15
-_TURN_FLOOR: Final = 0.05
-"""What codec noise alone does, in Lab units and in pixels: keeps ratios of two stills at one."""
+_GOOD: Final = 90.0
+"""A score that needs no search for a better one."""
+_LONGEST_BLEND: Final = 1.0
+"""Seconds."""
+_BLENDS: Final = (0.25, 0.5, 0.75, 1.0)
+"""Shares of the longest blend that are tried."""
+_LEAST_KEPT: Final = 0.8
+"""A loop is played slower at most by this factor, and faster at most by its inverse."""
+_STRETCH_COST: Final = 3.0
+"""Points by which a stretched loop must be better: its frames are a little softer."""
+_CUTS: Final = 1
+"""Of each length of blend, of the asked length and of others each."""
+_THREADS: Final = 2
+_DOUBLED: Final = 0.35
+"""Share of the clip's usual change below which its end repeats its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seam:
-    """The verdict on a loop, and what it rests on; 1.0 or less means no worse than the clip itself."""
+class LoopPlan:
+    """How a loop is made of a clip's frames."""
 
-    score: float
-    """0-100."""
-    jump: float
-    """Largest change of picture at the seam over the clip's own large changes."""
-    turn: float
-    """Largest change of motion at the seam over the clip's own large ones."""
-    hitch: float
-    """The clip's own small changes over the smallest at the seam: a doubled frame stands still."""
+    cut: Cut
+    frames: int
+    """Of the loop that comes out."""
+    wanted: int
+    """Frames asked for."""
+    blend: Blend | None = None
+    ping_pong: bool = False
+    seam: Seam
+    """As predicted on thumbnails, before any codec."""
+    ghost: float = 0.0
 
     @property
-    def seamless(self) -> bool:
-        return self.score >= SEAMLESS
+    def method(self) -> str:
+        """``as_is``, ``cut``, ``crossfade``, ``flow_morph`` or ``ping_pong``."""
+        if self.ping_pong:
+            return "ping_pong"
+        if self.blend is None:
+            return "cut" if self.cut.start else "as_is"
+        return "flow_morph" if self.blend.morph else "crossfade"
+
+    @property
+    def stretch(self) -> float:
+        """Above 1 the loop is played slower than it was shot."""
+        return 1.0 if self.ping_pong else self.frames / self.cut.frames
+
+    @property
+    def mixed(self) -> Mixed:
+        """What whoever scores the finished file has to know."""
+        return (
+            Mixed(frames=math.ceil(self.cut.blend * self.stretch), ghost=self.ghost)
+            if self.blend
+            else UNMIXED
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """For the record, as plain JSON values."""
+        return {
+            "method": self.method,
+            "spotwise": self.blend is not None and self.blend.crossing is not None,
+            "start": self.cut.start,
+            "frames": self.frames,
+            "blend": self.cut.blend,
+            "stretch": round(self.stretch, 3),
+            "kept": round(min(1.0, self.cut.frames / self.wanted), 3),
+            "shortened": self.frames < self.wanted - 1,
+            "ghost": round(self.ghost, 3),
+            "seam": round(self.seam.score, 1),
+        }
 
 
-def measure_seam(path: Path, limits: Limits = DEFAULT_LIMITS) -> Seam:
-    """Score the loop that an MP4 makes when it is played again and again.
+def plan_loop(thumbnails: Sequence[Thumbnail], frames: int, *, fps: float, style: LoopStyle) -> LoopPlan:
+    """The best loop of ``frames`` frames in a clip, given `seam.thumbnail` of all its frames.
 
-    One decoding pass, a few thumbnails in memory. Raises `UnplayableVideo`.
+    A longer clip leaves a choice: about ``fps`` frames more are worth asking for. The loop has one
+    frame less where the clip ends with its own beginning, and fewer only where the clip is shorter
+    than 80% of ``frames``. Raises `ValueError` where there is no picture.
     """
-    return _score(_thumbnails(path, limits))
-
-
-def seam(thumbnails: Sequence[NDArray[np.uint8]]) -> Seam:
-    """Score the loop that these frames make: BGR pictures of one size, as `thumbnail` makes them.
-
-    With *change* the mean Lab distance of two neighbours, *turn* the mean change of optical flow
-    (pixels) at a frame, *near* the steps into, across and out of the seam, and percentiles over the
-    clip without the seam::
-
-        jump  = max(change near) / p90(change)
-        turn  = max(turn near)   / p90(turn)
-        hitch = p10(change)      / min(change near)
-        score = 100 / max(1, jump, sqrt(turn), (1 + hitch) / 2)
-
-    Small floors are added above and below each stroke, so that a still picture scores 100.
-    Raises `ValueError` where there is no picture.
-    """
-    return _score(iter(thumbnails))
-
-
-def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A BGR picture scaled down to `THUMBNAIL_SIDE`, for `seam`."""
-    height, width = picture.shape[:2]
-    small = cv2.resize(picture, _thumbnail_size(width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8)
-
-
-def _thumbnails(path: Path, limits: Limits) -> Iterator[NDArray[np.uint8]]:
-    for frame in decode(path, limits):
-        yield to_bgr(frame, *_thumbnail_size(frame.width, frame.height))
-
-
-def _thumbnail_size(width: int, height: int) -> tuple[int, int]:
-    scale = THUMBNAIL_SIDE / max(width, height)
-    return max(16, round(width * scale)), max(16, round(height * scale))
-
-
-def _score(pictures: Iterator[NDArray[np.uint8]]) -> Seam:
-    changes, turns = _motion(_cycle(pictures))
-    # The cycle ends with the steps into the seam, across it and out of it, which is its first again.
-    own_changes, near_changes = changes[:-2], changes[-3:]
-    own_turns, near_turns = turns[:-2] or turns, [*turns[-3:], turns[0]]
-    low, high = np.percentile(own_changes or changes, (10, 90))
-    jump = _ratio(max(near_changes), high, _CHANGE_FLOOR)
-    turn = _ratio(max(near_turns), np.percentile(own_turns, 90), _TURN_FLOOR)
-    hitch = _ratio(low, min(near_changes), _CHANGE_FLOOR)
-    score = 100 / max(1.0, jump, turn**0.5, (1 + hitch) / 2)
-    return Seam(score=score, jump=jump, turn=turn, hitch=hitch)
-
-
-def _cycle(pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    """All pictures, and the first two once more: one step past the seam."""
-    first = list(islice(pictures, 2))
-    if not first:
+    if not thumbnails or frames < 1:
         raise ValueError("no pictures, no loop")
-    yield from first
-    yield from pictures
-    yield from (first[0], first[-1])
+    footage = Footage(thumbnails)
+    if style.ping_pong:
+        return _ping_pong(footage, frames)
+    best = _as_it_is(footage, frames)
+    if best.seam.score >= _GOOD:
+        return best
+    return _searched(footage, best, fps, style)
 
 
-def _motion(pictures: Iterable[NDArray[np.uint8]]) -> tuple[list[float], list[float]]:
-    """Change of every step, and turn at every picture between two steps."""
-    changes, turns = [], []
-    flow_before = None
-    views = ((_lab(picture), _gray(picture)) for picture in pictures)
-    for (lab_before, gray_before), (lab, gray) in pairwise(views):
-        changes.append(_distance(lab_before, lab))
-        flow = _flow(gray_before, gray)
-        if flow_before is not None:
-            turns.append(_distance(flow_before, flow))
-        flow_before = flow
-    return changes, turns
+def looped(frames: Iterator[Picture], plan: LoopPlan) -> Iterator[Picture]:
+    """The loop's frames, of the same clip's frames in display order; thumbnails are looped as well.
+
+    Holds the frames of one blend in memory; of a ping-pong, half the loop in a file without a name.
+    """
+    taken = islice(frames, plan.cut.start, None)
+    if plan.ping_pong:
+        return _back_and_forth(taken, plan)
+    closed = _closed(taken, plan.cut, plan.blend)
+    return closed if plan.frames == plan.cut.frames else _retimed(closed, plan.cut.frames, plan.frames)
 
 
-def _lab(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2Lab), dtype=np.float32)
+def _as_it_is(footage: Footage, wanted: int) -> LoopPlan:
+    """The whole clip or its beginning, whichever loops better; a doubled frame at the end is left out."""
+    whole = _without_doubled_end(footage)
+    lengths = {min(wanted, len(footage.pictures))}
+    if _LEAST_KEPT <= whole / wanted <= 1 / _LEAST_KEPT:
+        lengths.add(whole)
+    plans = [_plain(footage, Cut(start=0, frames=length), wanted) for length in lengths]
+    return max(plans, key=_value)
 
 
-def _gray(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Softened: optical flow takes noise for motion."""
-    gray = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (0, 0), 1.0)
-    return np.asarray(gray, dtype=np.uint8)
+def _without_doubled_end(footage: Footage) -> int:
+    """How many frames there are before the clip shows its first one again."""
+    count = len(footage.pictures)
+    steps = [footage.change(index, index + 1) for index in range(count - 1)]
+    alike = max(0.12, _DOUBLED * float(np.median(steps))) if steps else 0.0
+    end = count
+    while end > count * 0.85 and end > 2 and footage.change(end - 1, 0) < alike:
+        end -= 1
+    # Of a still picture nothing is left out.
+    return end if end > count * 0.85 else count
 
 
-def _flow(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Where each pixel went, height x width x (x, y) pixels."""
-    start = np.zeros((*before.shape, 2), np.float32)
-    flow = cv2.calcOpticalFlowFarneback(
-        before,
-        after,
-        start,
-        pyr_scale=0.5,
-        levels=3,
-        winsize=15,
-        iterations=3,
-        poly_n=5,
-        poly_sigma=1.2,
-        flags=0,
-    )
-    return np.asarray(flow, dtype=np.float32)
+def _plain(footage: Footage, cut: Cut, wanted: int) -> LoopPlan:
+    return LoopPlan(cut=cut, frames=_length(cut, wanted), wanted=wanted, seam=footage.judge(cut.plain))
 
 
-def _distance(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Mean over all pixels of how far apart two vectors are."""
-    return float(np.linalg.norm(after - before, axis=-1).mean())
+def _length(cut: Cut, wanted: int) -> int:
+    """What comes out: as asked, unless it is one frame less or far too short."""
+    return cut.frames if cut.frames == wanted - 1 else min(wanted, round(cut.frames / _LEAST_KEPT))
 
 
-def _ratio(above: float, below: float, floor: float) -> float:
-    return float((above + floor) / (below + floor))
+def _value(plan: LoopPlan) -> float:
+    return plan.seam.score - (_STRETCH_COST if plan.frames != plan.cut.frames else 0)
+
+
+def _searched(footage: Footage, best: LoopPlan, fps: float, style: LoopStyle) -> LoopPlan:
+    """The best of all ways to close the likeliest cuts, if it beats what is there."""
+    cuts = list(_cuts(footage, best.wanted, _blend_lengths(best.wanted, fps, style)))
+    with ThreadPoolExecutor(_THREADS) as threads:
+        found = threads.map(lambda cut: list(_closings(footage, cut, best.wanted, style)), cuts)
+        closings = sorted(chain.from_iterable(found), key=lambda one: _value(one.plan), reverse=True)
+    for closing in closings:
+        if _value(closing.plan) <= _value(best):
+            break  # what comes now is worse even at its best
+        best = max(best, _judged(footage, closing, best), key=_value)
+    return best
+
+
+def _cuts(footage: Footage, wanted: int, blends: Sequence[int]) -> Iterator[Cut]:
+    """Of the asked length, and of others that can be stretched to it."""
+    count = len(footage.pictures)
+    wanted = min(wanted, round(count / _LEAST_KEPT))
+    others = range(math.ceil(wanted * _LEAST_KEPT), math.floor(wanted / _LEAST_KEPT) + 1)
+    for lengths in ([wanted], [length for length in others if length != wanted]):
+        for blend in blends:
+            fitting = [length for length in lengths if length + blend <= count]
+            yield from likely_cuts(footage, fitting, blend, _CUTS)
+
+
+def _blend_lengths(frames: int, fps: float, style: LoopStyle) -> list[int]:
+    """In frames, longest first: they are mostly best, and what is better is soon found no more."""
+    longest = min((style.longest_blend or _LONGEST_BLEND) * fps, frames / 3)
+    return sorted({0, *(round(share * longest) for share in _BLENDS)}, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """A way to close a cut; its plan's seam is what it can score at best."""
+
+    plan: LoopPlan
+    pictures: list[Thumbnail]
+    """The mixed ones."""
+
+
+def _closings(footage: Footage, cut: Cut, wanted: int, style: LoopStyle) -> Iterator[_Closing]:
+    for blend, pictures, ghost in _blends(footage, cut, style):
+        best = footage.bound(cut.plain, pictures, Mixed(frames=cut.blend, ghost=ghost))
+        plan = LoopPlan(
+            cut=cut, frames=_length(cut, wanted), wanted=wanted, blend=blend, ghost=ghost, seam=best
+        )
+        yield _Closing(plan, pictures)
+
+
+def _blends(
+    footage: Footage, cut: Cut, style: LoopStyle
+) -> Iterator[tuple[Blend | None, list[Thumbnail], float]]:
+    """How to mix, the mixed thumbnails, and their worst ghost."""
+    if not cut.blend:
+        yield None, [], 0.0
+        return
+    for morph in (False, True):
+        blend = Blend(frames=cut.blend, easing=style.easing, morph=morph)
+        pairs = [
+            blend.align(footage.pictures[tail], footage.pictures[head], index)
+            for index, (tail, head) in enumerate(cut.pairs)
+        ]
+        for way in (blend, replace(blend, crossing=crossing(pairs))):
+            mixed = [way.mix_aligned(*pair, index) for index, pair in enumerate(pairs)]
+            yield way, mixed, max(way.ghost(*pair, index) for index, pair in enumerate(pairs))
+
+
+def _judged(footage: Footage, closing: _Closing, best: LoopPlan) -> LoopPlan:
+    """With the seam that it has; a stretched one is only drawn where it would beat the best."""
+    cut, mixed = closing.plan.cut, Mixed(frames=closing.plan.cut.blend, ghost=closing.plan.ghost)
+    plan = replace(closing.plan, seam=footage.judge(cut.plain, closing.pictures, mixed))
+    if plan.frames == cut.frames or _value(plan) <= _value(best):
+        return plan
+    return _measured(footage, plan)
+
+
+def _measured(footage: Footage, plan: LoopPlan) -> LoopPlan:
+    """With the seam of what really comes out."""
+    pictures = list(looped(iter(footage.pictures), plan))
+    return replace(plan, seam=footage.judge((), pictures, plan.mixed))
+
+
+def _ping_pong(footage: Footage, wanted: int) -> LoopPlan:
+    """Forward and backward over the stretch that stands stillest at both its ends."""
+    span = min(wanted // 2 + 1, len(footage.pictures))
+    moves = [footage.change(index, index + 1) for index in range(len(footage.pictures) - 1)] + [0.0]
+    starts = range(len(footage.pictures) - span + 1)
+    start = min(starts, key=lambda index: moves[index] + moves[index + span - 2])
+    cut = Cut(start=start, frames=span)
+    seam = footage.judge(cut.plain)
+    return _measured(footage, LoopPlan(cut=cut, frames=wanted, wanted=wanted, ping_pong=True, seam=seam))
+
+
+def _closed(taken: Iterator[Picture], cut: Cut, blend: Blend | None) -> Iterator[Picture]:
+    """The loop at the speed it was shot."""
+    heads = list(islice(taken, cut.blend))
+    yield from islice(taken, cut.frames - cut.blend)
+    if blend is not None:
+        for index, (head, tail) in enumerate(zip(heads, taken, strict=False)):
+            yield blend.mix(tail, head, index)
+
+
+def _retimed(loop: Iterator[Picture], count: int, wanted: int) -> Iterator[Picture]:
+    """``wanted`` frames of a loop of ``count``; what lies between two frames is drawn."""
+    first = before = next(loop)
+    after, number = next(loop, first), 0
+    for index in range(wanted):
+        position = index * count / wanted
+        while number < int(position):
+            before, after, number = after, next(loop, first), number + 1
+        yield between(before, after, position - number)
+
+
+def _back_and_forth(taken: Iterator[Picture], plan: LoopPlan) -> Iterator[Picture]:
+    """There and back on a cosine, which makes the turns soft."""
+    turn = (plan.frames + 1) // 2
+    before = next(taken)
+    after, number = next(taken, before), 0
+    with tempfile.TemporaryFile() as shown:
+        for index in range(turn + (plan.frames % 2 == 0)):
+            position = (plan.cut.frames - 1) * (1 - math.cos(2 * math.pi * index / plan.frames)) / 2
+            while number < int(position):
+                before, after, number = after, next(taken, after), number + 1
+            picture = between(before, after, position - number)
+            shown.write(picture.tobytes())
+            yield picture
+        for index in range(turn - 1, 0, -1):
+            shown.seek(index * before.nbytes)
+            flat = np.frombuffer(shown.read(before.nbytes), np.uint8)
+            yield flat.reshape(before.shape).copy()

