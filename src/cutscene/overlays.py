@@ -103,9 +103,7 @@ class PictureOverlay:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "place", one_of(Place, self.place, "place"))
-        opacity = self.opacity
-        if isinstance(opacity, bool) or not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
-            raise InputValidationError(f"An opacity of {opacity} is out of range: choose 0 to 1.")
+        _check_opacity(self.opacity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +121,7 @@ class LayerOverlay:
         object.__setattr__(self, "colors", tuple(self.colors))
         for color in self.colors:
             _check_color(color)
+        _check_opacity(self.opacity)
 
 
 Overlay = TextOverlay | PictureOverlay | LayerOverlay
@@ -155,6 +154,11 @@ def _check_color(color: Any) -> None:
     """Its form; whether a name is known is seen when it is drawn."""
     if not isinstance(color, str) or not (_HEX.fullmatch(color) or _NAME.fullmatch(color)):
         raise InputValidationError(f"Unknown color {color!r}: write #rrggbb or a CSS name.")
+
+
+def _check_opacity(opacity: Any) -> None:
+    if isinstance(opacity, bool) or not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
+        raise InputValidationError(f"An opacity of {opacity} is out of range: choose 0 to 1.")
 
 
 def _check_text(text: Any) -> None:

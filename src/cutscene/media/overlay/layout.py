@@ -1,0 +1,106 @@
+"""A text overlay worked out for a frame's size: its font, its lines, its size."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from cutscene.errors import InputValidationError
+from cutscene.media.overlay.area import line_width, safe_area, unit
+from cutscene.media.overlay.fonts import Font, find_font
+from cutscene.media.overlay.lines import Lines, fit
+from cutscene.overlays import Position, TextOverlay
+
+__all__ = ["Layout", "lay_out"]
+
+_LARGEST: Final = {Position.TOP: 84, Position.CENTER: 112, Position.BOTTOM: 84}
+_SMALLEST: Final = 12
+"""Of the em, pixels at 720 lines."""
+_TITLE: Final = 44
+"""From here on it is a title, and has three lines at most."""
+_TITLE_LINES: Final = 3
+_STEP: Final = 0.96
+_LEADING: Final = 0.9
+"""Of what the font asks for: titles are set tight."""
+_MEASURED: Final = 200
+"""Pixels; widths are in proportion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    font: Font
+    lines: tuple[str, ...]
+    size: float
+    """Of the em, in pixels of the frame."""
+    pitch: float
+    """From line to line, in ems."""
+
+
+def lay_out(overlay: TextOverlay, width: int, height: int, *, logos: int = 0) -> Layout:
+    """For a frame of that size with so many logos in it.
+
+    A size that was asked for shrinks where a word or the lines would not fit. Raises
+    `InputValidationError` for an unknown font, a missing glyph, and where nothing fits.
+    """
+    font, text = find_font(overlay.font), _cleaned(overlay.text)
+    _check_glyphs(font, text)
+    measured = font.at(_MEASURED)
+    pitch = _LEADING * sum(measured.getmetrics()) / _MEASURED
+    scale, room = unit(width, height), safe_area(width, height).height
+    most = max(_TITLE_LINES, text.count("\n") + 1)
+
+    def fits(size: float, lines: int) -> bool:
+        few = overlay.size is not None or size < _TITLE * scale or lines <= most
+        return few and lines * pitch * size <= room
+
+    @cache
+    def measure(line: str) -> float:
+        return measured.getlength(line) / _MEASURED
+
+    widest = line_width(overlay.position, logos, width, height)
+    found = fit(text, _sizes(overlay, scale), measure, fits, widest)
+    if found is None:
+        raise InputValidationError(
+            f"The text {_short(text)} does not fit even at the smallest size: shorten it or its longest word."
+        )
+    return _of(found, font, pitch)
+
+
+def _of(found: Lines, font: Font, pitch: float) -> Layout:
+    return Layout(font=font, lines=found.lines, size=found.size, pitch=pitch)
+
+
+def _sizes(overlay: TextOverlay, scale: float) -> Iterator[float]:
+    size: float = overlay.size or _LARGEST[overlay.position]
+    while size > _SMALLEST:
+        yield size * scale
+        size *= _STEP
+    yield _SMALLEST * scale
+
+
+def _cleaned(text: str) -> str:
+    """Composed characters, single blanks, lines that begin and end with a letter."""
+    composed = unicodedata.normalize("NFC", text)
+    lines = ["".join(map(_plain, line)) for line in composed.splitlines()]
+    return "\n".join(" ".join(line.split(" ")).strip() for line in lines).strip("\n")
+
+
+def _plain(char: str) -> str:
+    """Tabs and other controls are blanks; a no-break space stays one."""
+    return " " if unicodedata.category(char) == "Cc" else char
+
+
+def _check_glyphs(font: Font, text: str) -> None:
+    missing = font.missing(text)
+    if missing:
+        named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:5])
+        raise InputValidationError(
+            f"The font {font.name!r} cannot draw {named}: choose another font or other words."
+        )
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
