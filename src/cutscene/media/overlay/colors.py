@@ -12,7 +12,7 @@ from PIL import ImageColor
 
 from cutscene.errors import InputValidationError
 
-__all__ = ["BGR", "contrasting", "parse_color", "to_yuva"]
+__all__ = ["BGR", "contrasting", "luminance", "parse_color", "to_yuva"]
 
 BGR: TypeAlias = tuple[int, int, int]
 """0-255."""

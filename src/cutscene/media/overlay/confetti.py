@@ -18,7 +18,7 @@ from cutscene.media.overlay.cycle import Cycle
 __all__ = ["Confetti"]
 
 FESTIVE: Final = ("#ffcf3a", "#ff5a6a", "#45b8ff", "#74dc86", "#b97bff", "#ff9a2a", "#ffffff")
-_PIECES: Final = 170
+_PIECES: Final = 190
 _LIFE: Final = 4.4
 """Seconds from top to bottom for a far piece; near ones take half of them."""
 _START: Final = 0.6
@@ -96,18 +96,19 @@ class Confetti:
         piece = moment.piece
         turn = math.tau * (self._spins[piece] * moment.age + self._phase[piece])
         flip = np.cos(math.tau * (self._flips[piece] * moment.age + self._phase[piece] * 7))
-        half, around = self._half[piece], self._round[piece]
+        around = self._round[piece]
+        half = self._half[piece]
         high = half * np.maximum(np.abs(flip), 0.1) * np.where(around, 1, self._aspect[piece])
         cosine, sine = np.cos(turn), np.sin(turn)
         axes = np.stack([half * cosine, half * sine, -high * sine, high * cosine], 1).reshape(-1, 2, 2)
-        centres = np.stack([moment.x, moment.y], 1)
-        tones = self._lit(piece, flip)
-        for at in range(len(piece)):
-            _fill(frame, (_ROUND if around[at] else _CORNERS) @ axes[at] + centres[at], tones[at])
+        centres = np.stack([moment.x, moment.y], 1)[:, None]
+        discs, sheets = _corners(_ROUND @ axes + centres), _corners(_CORNERS @ axes + centres)
+        for at, tone in enumerate(self._lit(piece, flip)):
+            _fill(frame, (discs if around[at] else sheets)[:, at], tone)
 
     def _lit(self, piece: NDArray[np.intp], flip: Values) -> list[tuple[float, float, float]]:
         """Bright when it faces us, darker on its back, a flash when it catches the light."""
-        front = np.where(flip > 0, 0.74 + 0.28 * flip, 0.58 - 0.2 * flip)
+        front = np.where(flip > 0, 0.74 + 0.28 * flip, 0.66 - 0.2 * flip)
         flash = np.maximum(0, flip - 0.93) * 9
         bgr = np.clip(self._colors[piece] * front[:, None] + 128 * flash[:, None], 0, 255)
         opaque = np.concatenate([bgr, np.full((len(piece), 1), 255.0)], 1)
@@ -134,9 +135,15 @@ class _Burst:
         return x, 1.02 - np.sin(self._angle) * self._speed * slowed + fall
 
 
-def _fill(frame: Frame, corners: Values, tone: tuple[float, float, float]) -> None:
+def _corners(corners: Values) -> NDArray[np.int32]:
+    """Of pieces in pixels, as OpenCV wants them: for luma, and for the chromas at half the size."""
+    parts = 1 << _BITS
+    return np.rint(np.stack([corners * parts, (corners - 0.5) * (parts / 2)])).astype(np.int32)
+
+
+def _fill(frame: Frame, corners: NDArray[np.int32], tone: tuple[float, float, float]) -> None:
     """One convex piece, smooth at its edges, in all three planes."""
-    whole = np.rint(corners * (1 << _BITS)).astype(np.int32)
-    half = np.rint((corners - 0.5) * (1 << _BITS - 1)).astype(np.int32)
-    for plane, points, value in zip(planes(frame), (whole, half, half), tone, strict=True):
-        cv2.fillConvexPoly(plane, points, (value,), cv2.LINE_AA, _BITS)
+    luma, blue, red = planes(frame)
+    cv2.fillConvexPoly(luma, corners[0], (tone[0],), cv2.LINE_AA, _BITS)
+    cv2.fillConvexPoly(blue, corners[1], (tone[1],), cv2.LINE_AA, _BITS)
+    cv2.fillConvexPoly(red, corners[1], (tone[2],), cv2.LINE_AA, _BITS)

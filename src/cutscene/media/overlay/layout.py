@@ -9,9 +9,9 @@ from functools import cache
 from typing import Final
 
 from cutscene.errors import InputValidationError
-from cutscene.media.overlay.area import line_width, safe_area, unit
+from cutscene.media.overlay.area import Box, text_box, unit
 from cutscene.media.overlay.fonts import Font, find_font
-from cutscene.media.overlay.lines import Lines, fit
+from cutscene.media.overlay.lines import fit
 from cutscene.overlays import Position, TextOverlay
 
 __all__ = ["Layout", "lay_out"]
@@ -37,6 +37,8 @@ class Layout:
     """Of the em, in pixels of the frame."""
     pitch: float
     """From line to line, in ems."""
+    box: Box
+    """What the words may fill."""
 
 
 def lay_out(overlay: TextOverlay, width: int, height: int, *, logos: int = 0) -> Layout:
@@ -49,28 +51,23 @@ def lay_out(overlay: TextOverlay, width: int, height: int, *, logos: int = 0) ->
     _check_glyphs(font, text)
     measured = font.at(_MEASURED)
     pitch = _LEADING * sum(measured.getmetrics()) / _MEASURED
-    scale, room = unit(width, height), safe_area(width, height).height
+    scale, box = unit(width, height), text_box(overlay.position, logos, width, height)
     most = max(_TITLE_LINES, text.count("\n") + 1)
 
     def fits(size: float, lines: int) -> bool:
         few = overlay.size is not None or size < _TITLE * scale or lines <= most
-        return few and lines * pitch * size <= room
+        return few and lines * pitch * size <= box.height
 
     @cache
     def measure(line: str) -> float:
         return measured.getlength(line) / _MEASURED
 
-    widest = line_width(overlay.position, logos, width, height)
-    found = fit(text, _sizes(overlay, scale), measure, fits, widest)
+    found = fit(text, _sizes(overlay, scale), measure, fits, box.width)
     if found is None:
         raise InputValidationError(
             f"The text {_short(text)} does not fit even at the smallest size: shorten it or its longest word."
         )
-    return _of(found, font, pitch)
-
-
-def _of(found: Lines, font: Font, pitch: float) -> Layout:
-    return Layout(font=font, lines=found.lines, size=found.size, pitch=pitch)
+    return Layout(font=font, lines=found.lines, size=found.size, pitch=pitch, box=box)
 
 
 def _sizes(overlay: TextOverlay, scale: float) -> Iterator[float]:

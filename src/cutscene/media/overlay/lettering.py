@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cutscene.media.overlay.area import safe_area
-from cutscene.media.overlay.colors import BGR, contrasting, parse_color, to_yuva
+from cutscene.media.overlay.area import Box
+from cutscene.media.overlay.colors import BGR, contrasting, luminance, parse_color, to_yuva
 from cutscene.media.overlay.layout import Layout
 from cutscene.media.overlay.stamp import Patch
 from cutscene.overlays import Position, TextOverlay
@@ -20,7 +20,7 @@ from cutscene.overlays import Position, TextOverlay
 __all__ = ["Lettering", "letter"]
 
 _OUTLINE: Final = 0.055
-_THINNEST: Final = 1.25
+_THINNEST: Final = 1.75
 """Pixels of the frame."""
 _SHADOW: Final = (0.05, 0.07, 0.55)
 """How far down it falls, how soft it is (both in ems), and its strength."""
@@ -52,7 +52,7 @@ def letter(overlay: TextOverlay, layout: Layout, width: int, height: int) -> Let
     x, y, wide, high = cv2.boundingRect(outlined)
     x, y = x // fine * fine, y // fine * fine
     cut = (slice(y - pad // fine * fine, y + high + pad), slice(x - pad // fine * fine, x + wide + pad))
-    left, top = round((width - wide / fine) / 2), _top(overlay.position, high / fine, height)
+    left, top = round((width - wide / fine) / 2), _top(overlay.position, layout.box, high / fine, height)
     return Lettering(
         patch=_painted(letters[cut], outlined[cut], parse_color(overlay.color), size),
         fine=fine,
@@ -89,12 +89,11 @@ def _write(
     ImageDraw.Draw(mask).text(corner, line, fill=255, font=font, anchor="ls", stroke_width=stroke)
 
 
-def _top(position: Position, high: float, height: int) -> int:
-    safe = safe_area(0, height)
+def _top(position: Position, box: Box, high: float, height: int) -> int:
     places = {
-        Position.TOP: safe.top,
+        Position.TOP: box.top,
         Position.CENTER: (height - high) / 2,
-        Position.BOTTOM: safe.bottom - high,
+        Position.BOTTOM: box.bottom - high,
     }
     return round(places[position])
 
@@ -105,8 +104,11 @@ def _painted(letters: Mask, outlined: Mask, color: BGR, size: float) -> Patch:
     down = np.array([[1, 0, 0], [0, 1, fall * size]], np.float32)
     shadow = cv2.warpAffine(outlined, down, outlined.shape[::-1])
     shadow = cv2.convertScaleAbs(cv2.GaussianBlur(shadow, (0, 0), soft * size), alpha=strength)
-    layers = [(shadow, (0, 0, 0)), (outlined, contrasting(color)), (letters, color)]
-    shares = [(np.asarray(mask, np.float32) / 255, _solid(color)) for mask, color in layers]
+    border = contrasting(color)
+    # Around dark letters the shadow is a glow.
+    cast = border if luminance(border) > luminance(color) else (0, 0, 0)
+    layers = [(shadow, cast), (outlined, border), (letters, color)]
+    shares = [(np.asarray(mask, np.float32) / 255, _solid(tone)) for mask, tone in layers]
     patch = np.zeros((*letters.shape, 4), np.uint8)
     for channel in range(4):
         value = np.zeros(letters.shape, np.float32)

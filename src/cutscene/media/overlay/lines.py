@@ -10,9 +10,7 @@ from typing import Final
 __all__ = ["Lines", "fit"]
 
 _WIDE: Final = "\u2e80-\u3029\u3031-\u3040\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60"
-_CLOSING: Final = (
-    "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a\uff1b\uff09\u300d\u300f\u3011\u300b\u30fc\u3005"
-)
+_CLOSING: Final = "\u3001\u3002\uff0c\uff0e\uff01\uff1f\uff1a\uff1b\uff09\u300d\u300f\u3011\u300b\u30fc\u3005"
 """Full-width stops, closing brackets, marks of length: never first in a line."""
 _PIECE: Final = re.compile(f" *(?:[{_WIDE}][{_CLOSING}]*|[^ {_WIDE}]+[{_CLOSING}]*)")
 """A word with the blanks before it; Chinese and Japanese break after any character."""

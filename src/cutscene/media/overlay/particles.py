@@ -16,15 +16,17 @@ from cutscene.media.overlay.cycle import Cycle
 __all__ = ["Particles"]
 
 GOLDEN: Final = ("#ffd76a", "#fff1c2", "#ffb84a")
-_COUNT: Final = 64
+_COUNT: Final = 72
 _LIFE: Final = 5.0
 """Seconds."""
-_SIZES: Final = (0.0016, 0.0052)
+_SIZES: Final = (0.0018, 0.0066)
 """Of the bright core, shares of the frame's mean side."""
 _HALO: Final = 2.6
 """Times the core."""
-_REACH: Final = 2.4
+_REACH: Final = 2.0
 """How many times its size a light is seen from its middle."""
+_RIM: Final = 0.4 * math.exp(-(_REACH**2))
+"""What is left of it there; less that, it ends softly."""
 _WHITE: Final = 235.0
 
 
@@ -90,4 +92,5 @@ def _light(
     down = ((np.arange(top, bottom, dtype=np.float32) - y) / core) ** 2
     spark = np.exp(-down)[:, None] * np.exp(-across)
     halo = np.exp(-down / _HALO**2)[:, None] * np.exp(-across / _HALO**2)
-    return slice(top, bottom), slice(left, right), (0.62 * spark + 0.38 * halo) * np.float32(strength)
+    light = np.maximum(0.6 * spark + 0.4 * halo - _RIM, 0) * np.float32(strength)
+    return slice(top, bottom), slice(left, right), light
