@@ -15,7 +15,7 @@ from PIL import ImageFont
 
 from cutscene.errors import InputValidationError
 
-__all__ = ["Font", "find_font"]
+__all__ = ["Font", "find_font", "is_visible"]
 
 MAX_BYTES: Final = 32 * 2**20
 """The largest fonts for Chinese have 20 MiB."""
@@ -24,8 +24,10 @@ _FOLDERS: Final = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/
 _ABSENT: Final = "\uffff"
 """Never a character: shows what the font draws for one that it lacks."""
 _PROBE_SIZE: Final = 48
-_INVISIBLE: Final = ("Z", "C")
-"""Separators and controls have nothing to be drawn."""
+_INVISIBLE: Final = ("Zs", "Zl", "Zp", "Cc", "Cf")
+"""Blanks, controls and marks of direction have nothing to be drawn."""
+_VARIANTS: Final = range(0xFE00, 0xFE10)
+"""They choose between two looks of the character before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,13 @@ class Font:
         """The characters of ``text`` that the font cannot draw, each once."""
         font = ImageFont.truetype(BytesIO(self.data), _PROBE_SIZE, layout_engine=ImageFont.Layout.BASIC)
         blank = _drawn(font, _ABSENT)
-        seen = [char for char in dict.fromkeys(text) if unicodedata.category(char)[0] not in _INVISIBLE]
+        seen = filter(is_visible, dict.fromkeys(text))
         return "".join(char for char in seen if _drawn(font, char) in {blank, None})
+
+
+def is_visible(char: str) -> bool:
+    """Whether a font has to have something for it."""
+    return unicodedata.category(char) not in _INVISIBLE and ord(char) not in _VARIANTS
 
 
 def find_font(name: str | None) -> Font:

@@ -10,13 +10,16 @@ from typing import Final
 
 from cutscene.errors import InputValidationError
 from cutscene.media.overlay.area import Box, text_box, unit
-from cutscene.media.overlay.fonts import Font, find_font
+from cutscene.media.overlay.fonts import Font, find_font, is_visible
 from cutscene.media.overlay.lines import fit
 from cutscene.overlays import Position, TextOverlay
 
 __all__ = ["Layout", "lay_out"]
 
 _LARGEST: Final = {Position.TOP: 84, Position.CENTER: 112, Position.BOTTOM: 84}
+_SHORT: Final = 10
+"""Characters: a word or two may be larger."""
+_SHORT_LARGER: Final = 1.4
 _SMALLEST: Final = 12
 """Of the em, pixels at 720 lines."""
 _TITLE: Final = 44
@@ -71,7 +74,8 @@ def lay_out(overlay: TextOverlay, width: int, height: int, *, logos: int = 0) ->
 
 
 def _sizes(overlay: TextOverlay, scale: float) -> Iterator[float]:
-    size: float = overlay.size or _LARGEST[overlay.position]
+    short = len(overlay.text) <= _SHORT
+    size: float = overlay.size or _LARGEST[overlay.position] * (_SHORT_LARGER if short else 1)
     while size > _SMALLEST:
         yield size * scale
         size *= _STEP
@@ -82,17 +86,18 @@ def _cleaned(text: str) -> str:
     """Composed characters, single blanks, lines that begin and end with a letter."""
     composed = unicodedata.normalize("NFC", text)
     lines = ["".join(map(_plain, line)) for line in composed.splitlines()]
-    return "\n".join(" ".join(line.split(" ")).strip() for line in lines).strip("\n")
+    return "\n".join(" ".join(filter(None, line.split(" "))) for line in lines).strip("\n")
 
 
 def _plain(char: str) -> str:
-    """Tabs and other controls are blanks; a no-break space stays one."""
-    return " " if unicodedata.category(char) == "Cc" else char
+    """Tabs, other controls and halves of characters are blanks; a no-break space stays one."""
+    return " " if unicodedata.category(char) in {"Cc", "Cs"} else char
 
 
 def _check_glyphs(font: Font, text: str) -> None:
-    missing = font.missing(text)
-    if missing:
+    if not any(map(is_visible, text)):
+        raise InputValidationError("The text to overlay has nothing to be seen: leave it out.")
+    if missing := font.missing(text):
         named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:5])
         raise InputValidationError(
             f"The font {font.name!r} cannot draw {named}: choose another font or other words."

@@ -47,11 +47,11 @@ def letter(overlay: TextOverlay, layout: Layout, width: int, height: int) -> Let
     size = layout.size * fine
     outline = max(_OUTLINE * size, _THINNEST * fine)
     fall, soft, _ = (value * size for value in _SHADOW)
-    pad = math.ceil(outline + fall + 3 * soft)
+    pad = math.ceil((outline + fall + 3 * soft) / fine) * fine
     letters, outlined = _masks(layout, size, outline, pad, fine)
     x, y, wide, high = cv2.boundingRect(outlined)
-    x, y = x // fine * fine, y // fine * fine
-    cut = (slice(y - pad // fine * fine, y + high + pad), slice(x - pad // fine * fine, x + wide + pad))
+    x, y = max(pad, x // fine * fine), max(pad, y // fine * fine)
+    cut = (slice(y - pad, y + high + pad), slice(x - pad, x + wide + pad))
     left, top = round((width - wide / fine) / 2), _top(overlay.position, layout.box, high / fine, height)
     return Lettering(
         patch=_painted(letters[cut], outlined[cut], parse_color(overlay.color), size),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 __all__ = ["Lines", "fit"]
@@ -36,21 +37,25 @@ def fit(
     ``measure`` gives the width of a line in ems, ``fits`` tells whether so many lines of a size
     are not too many, ``width`` is in pixels.
     """
+    paragraphs = [_PIECE.findall(paragraph) or [""] for paragraph in text.split("\n")]
     for size in sizes:
-        lines = [
-            line
-            for paragraph in text.split("\n")
-            for line in _wrapped(_PIECE.findall(paragraph) or [""], width / size, measure)
-        ]
-        if fits(size, len(lines)) and all(measure(line) <= width / size for line in lines):
-            return Lines(size, tuple(lines))
+        widest = width / size
+        filled = [_filled(pieces, widest, measure) for pieces in paragraphs]
+        lines = list(chain.from_iterable(filled))
+        if fits(size, len(lines)) and all(measure(line) <= widest for line in lines):
+            narrowed = [
+                _narrowed(pieces, wide, widest, measure)
+                for pieces, wide in zip(paragraphs, filled, strict=True)
+            ]
+            return Lines(size, tuple(chain.from_iterable(narrowed)))
     return None
 
 
-def _wrapped(pieces: list[str], width: float, measure: Callable[[str], float]) -> list[str]:
-    """As few lines as do, and these as narrow as can be: so no last word stands alone for long."""
-    lines = _filled(pieces, width, measure)
-    low, high = width / len(lines) / 2, width
+def _narrowed(
+    pieces: list[str], lines: list[str], widest: float, measure: Callable[[str], float]
+) -> list[str]:
+    """As many lines as before, as narrow as can be: so no last word stands alone."""
+    low, high = widest / len(lines) / 2, widest
     for _ in range(_STEPS if len(lines) > 1 else 0):
         middle = (low + high) / 2
         narrower = _filled(pieces, middle, measure)

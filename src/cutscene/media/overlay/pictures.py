@@ -52,7 +52,8 @@ def _standing(image: Image.Image, box: Box) -> Premultiplied:
     inked = image.getchannel("A").getbbox() or (0, 0, image.width, image.height)
     wide, high = inked[2] - inked[0], inked[3] - inked[1]
     scale = min(box.width / wide, box.height / high, _MOST_ENLARGED)
-    return _resized(image, (max(1, round(wide * scale)), max(1, round(high * scale))), inked)
+    size = (max(1, round(wide * scale)), max(1, round(high * scale)))
+    return _resized(image.crop(inked), size, (0, 0, wide, high))
 
 
 def _resized(
