@@ -26,6 +26,8 @@ __all__ = [
 
 MAX_TEXT: Final = 500
 """Characters."""
+MAX_FONT: Final = 300
+"""Characters of a font's name or path."""
 MAX_OVERLAYS: Final = 12
 
 
@@ -80,6 +82,7 @@ class TextOverlay:
 
     def __post_init__(self) -> None:
         _check_text(self.text)
+        _check_font(self.font)
         _check_color(self.color)
         object.__setattr__(self, "position", one_of(Position, self.position, "position"))
         object.__setattr__(self, "animation", one_of(Animation, self.animation, "animation"))
@@ -103,9 +106,7 @@ class PictureOverlay:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "place", one_of(Place, self.place, "place"))
-        opacity = self.opacity
-        if isinstance(opacity, bool) or not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
-            raise InputValidationError(f"An opacity of {opacity} is out of range: choose 0 to 1.")
+        _check_opacity(self.opacity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,7 @@ class LayerOverlay:
         object.__setattr__(self, "colors", tuple(self.colors))
         for color in self.colors:
             _check_color(color)
+        _check_opacity(self.opacity)
 
 
 Overlay = TextOverlay | PictureOverlay | LayerOverlay
@@ -155,6 +157,17 @@ def _check_color(color: Any) -> None:
     """Its form; whether a name is known is seen when it is drawn."""
     if not isinstance(color, str) or not (_HEX.fullmatch(color) or _NAME.fullmatch(color)):
         raise InputValidationError(f"Unknown color {color!r}: write #rrggbb or a CSS name.")
+
+
+def _check_font(font: Any) -> None:
+    """Its form; whether there is such a font is seen when it is drawn."""
+    if font is not None and (not isinstance(font, str) or not 0 < len(font) <= MAX_FONT or "\x00" in font):
+        raise InputValidationError("The font is malformed: give the name of a font or the path of its file.")
+
+
+def _check_opacity(opacity: Any) -> None:
+    if isinstance(opacity, bool) or not isinstance(opacity, (int, float)) or not 0 <= opacity <= 1:
+        raise InputValidationError(f"An opacity of {opacity} is out of range: choose 0 to 1.")
 
 
 def _check_text(text: Any) -> None:

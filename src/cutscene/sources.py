@@ -13,9 +13,16 @@ from pathlib import Path
 from cutscene import storage
 from cutscene.domain import VideoRequest
 from cutscene.media import picture
-from cutscene.media.source import last_picture, shape_clip, take_clip, take_picture
+from cutscene.media.source import (
+    check_drawable,
+    last_picture,
+    shape_clip,
+    take_clip,
+    take_overlay,
+    take_picture,
+)
 from cutscene.media.workbench import Workbench
-from cutscene.overlays import PictureOverlay
+from cutscene.overlays import Overlay, PictureOverlay
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
 
@@ -33,6 +40,7 @@ async def keep(
         found = await take_picture(workbench, source, request)
         return await _put(store, tenant, run, found.data, found.media_type)
 
+    request = replace(request, overlays=await _keep_overlays(store, workbench, tenant, run, request))
     if request.video is not None:
         data, seconds = await take_clip(workbench, request.video, request, scratch)
         key = await _put(store, tenant, run, data, "video/mp4")
@@ -42,6 +50,21 @@ async def keep(
         image=await keep_picture(request.image),
         last_image=await keep_picture(request.last_image),
     )
+
+
+async def _keep_overlays(
+    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest
+) -> tuple[Overlay, ...]:
+    """What could not be drawn is refused before anything is paid for."""
+    if request.overlays:
+        await check_drawable(workbench, request)
+    kept: list[Overlay] = []
+    for overlay in request.overlays:
+        if isinstance(overlay, PictureOverlay):
+            png = await take_overlay(workbench, overlay.image)
+            overlay = replace(overlay, image=await _put(store, tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
+        kept.append(overlay)
+    return tuple(kept)
 
 
 async def read(

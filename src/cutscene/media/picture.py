@@ -31,8 +31,10 @@ __all__ = [
     "Picture",
     "crop_to",
     "from_data_uri",
+    "open_overlay",
     "read_picture",
     "shrink_to",
+    "take_overlay",
     "to_data_uri",
     "to_png",
     "widen_to",
@@ -45,6 +47,8 @@ _WANTED: Final = "give a JPEG, PNG or WebP file"
 _SPARE: Final = 1.25
 """How much larger than asked for a picture may stay."""
 _FINE_STEPS: Final = 20
+_OVERLAY_SIDE: Final = 4096
+"""Pixels of the longer side: no frame is wider."""
 
 # For good and not in a `with`: threads share the filters, and `catch_warnings` races between them.
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -131,6 +135,34 @@ def widen_to(data: bytes, width: int, height: int) -> Picture:
         wide = wide.filter(ImageFilter.GaussianBlur(image.height / 24))
         wide.paste(image, ((wide.width - image.width) // 2, 0))
     return _encode(wide)
+
+
+def take_overlay(data: bytes) -> bytes:
+    """A picture to be laid over frames, as PNG, otherwise as `open_overlay` opens it."""
+    buffer = BytesIO()
+    open_overlay(data).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def open_overlay(data: bytes) -> Image.Image:
+    """A picture in RGBA, decoded, upright, its transparency kept.
+
+    Of an animation it is the first picture; one that is larger than any frame is scaled down.
+    Raises `InputValidationError`.
+    """
+    with _refusing("The file"):
+        image = ImageOps.exif_transpose(_open(data, "The file"))
+        if image.has_transparency_data and not image.mode.startswith("I"):
+            image = image.convert("RGBA")
+        else:
+            image = _in_rgb(image).convert("RGBA")
+        if max(image.size) > _OVERLAY_SIDE:
+            # In premultiplied colours: what cannot be seen must not colour the edges.
+            image = image.convert("RGBa")
+            image.thumbnail((_OVERLAY_SIDE, _OVERLAY_SIDE), Image.Resampling.LANCZOS)
+            image = image.convert("RGBA")
+    image.info.clear()  # no profile, place or camera stays with it
+    return image
 
 
 def shrink_to(data: bytes, max_chars: int) -> Picture:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -24,6 +24,7 @@ from cutscene.media.encode import Encoder
 from cutscene.media.frames import Frame, to_picture, to_video
 from cutscene.media.join import Part, Timing, joined
 from cutscene.media.loop import LoopPlan, looped, plan_loop
+from cutscene.media.overlay import Overlays
 from cutscene.media.poster import draw_poster
 from cutscene.media.probe import Facts, open_video, probe
 from cutscene.media.seam import UNMIXED, Seam, measure_seam
@@ -136,6 +137,8 @@ def _write(pieces: Sequence[Piece], target: Path, recipe: Recipe, limits: Limits
     frames = joined(parts, timing, recipe.width, recipe.height, limits)
     if plan is not None:
         frames = looped(frames, plan)
+    if recipe.overlays:
+        frames = _drawn_on(frames, recipe, timing.frames if plan is None else plan.frames)
     _encode(frames, target, recipe, sound=_sound(parts, timing, plan, recipe, limits))
     return plan
 
@@ -184,6 +187,22 @@ def _timing(parts: Sequence[Part], recipe: Recipe) -> Timing:
     if math.isclose(seconds * recipe.fps, recipe.frames - 1, abs_tol=0.02):
         return Timing(frames=recipe.frames - 1, step=1 / recipe.fps)
     return Timing(frames=recipe.frames, step=min(recipe.seconds, seconds) / recipe.frames)
+
+
+def _drawn_on(frames: Iterator[Frame], recipe: Recipe, count: int) -> Iterator[Frame]:
+    overlays = Overlays(
+        recipe.overlays,
+        width=recipe.width,
+        height=recipe.height,
+        fps=recipe.fps,
+        frames=count,
+        loop=recipe.loop is not None,
+        pictures=recipe.pictures,
+    )
+    for number, frame in enumerate(frames):
+        drawn = frame.copy()  # a frame that is shown twice must not be drawn on twice
+        overlays.draw(drawn, number)
+        yield drawn
 
 
 def _encode(frames: Iterable[Frame], target: Path, recipe: Recipe, *, sound: sound.Sound | None) -> None:

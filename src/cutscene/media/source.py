@@ -18,12 +18,22 @@ from cutscene.media import picture, recipe
 from cutscene.media.boxes import Limits, UnplayableVideo
 from cutscene.media.frames import to_picture
 from cutscene.media.join import last_frame
+from cutscene.media.overlay import check_overlays
 from cutscene.media.probe import Facts, probe
 from cutscene.media.shape import cover
 from cutscene.media.workbench import Workbench
 from cutscene.specs import FPS, Specs
 
-__all__ = ["last_picture", "shape_clip", "shape_of", "take_clip", "take_picture", "with_data_uris"]
+__all__ = [
+    "check_drawable",
+    "last_picture",
+    "shape_clip",
+    "shape_of",
+    "take_clip",
+    "take_overlay",
+    "take_picture",
+    "with_data_uris",
+]
 
 
 async def take_picture(workbench: Workbench, source: str, request: VideoRequest) -> picture.Picture:
@@ -31,6 +41,20 @@ async def take_picture(workbench: Workbench, source: str, request: VideoRequest)
     limits = workbench.limits
     with _refusing("picture"):
         return await workbench.run(_shape_picture, source, request, limits, seconds=limits.decode_seconds)
+
+
+async def check_drawable(workbench: Workbench, request: VideoRequest) -> None:
+    """Raises `InputValidationError` where an overlay could not be drawn: its font is a file from outside."""
+    limits = workbench.limits
+    with _refusing("overlay"):
+        await workbench.run(check_overlays, request.overlays, *request.size, seconds=limits.decode_seconds)
+
+
+async def take_overlay(workbench: Workbench, source: str) -> bytes:
+    """A picture with its transparency, as PNG; raises `InputValidationError`."""
+    limits = workbench.limits
+    with _refusing("picture"):
+        return await workbench.run(_take_overlay, source, limits, seconds=limits.decode_seconds)
 
 
 async def take_clip(
@@ -127,6 +151,10 @@ def _shape_picture(source: str, request: VideoRequest, limits: Limits) -> pictur
     width, height = request.aspect.size
     most = limits.max_picture_pixels
     return picture.crop_to(picture.read_picture(source, max_pixels=most), width, height, max_pixels=most)
+
+
+def _take_overlay(source: str, limits: Limits) -> bytes:
+    return picture.take_overlay(picture.read_picture(source, max_pixels=limits.max_picture_pixels))
 
 
 def _last_picture(path: Path, size: tuple[int, int] | None, limits: Limits) -> bytes:
