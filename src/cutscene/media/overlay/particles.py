@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cutscene.media.frames import Frame, planes
 from cutscene.media.overlay.colors import BGR, to_yuva
 from cutscene.media.overlay.cycle import Cycle
+from cutscene.media.overlay.stamp import even_span
 
 __all__ = ["Particles"]
 
@@ -27,7 +30,8 @@ _REACH: Final = 2.0
 """How many times its size a light is seen from its middle."""
 _RIM: Final = 0.4 * math.exp(-(_REACH**2))
 """What is left of it there; less that, it ends softly."""
-_WHITE: Final = 235.0
+_WHITE: Final = np.float32(235)
+Plane = NDArray[np.uint8]
 
 
 class Particles:
@@ -59,38 +63,44 @@ class Particles:
         y = self._y * height + self._rise * (0.5 - age)
         twinkle = 0.66 + 0.34 * np.sin(math.tau * (self._twinkles * age + self._phase))
         strength = np.sin(np.pi * age) ** 0.7 * twinkle
+        canvas = planes(frame)
         for at in np.flatnonzero(strength > 0.02):
-            _glow(frame, float(x[at]), float(y[at]), float(self._core[at]), strength[at], self._tones[at])
+            lit = _lit(self._size, float(x[at]), float(y[at]), float(self._core[at]))
+            if lit is not None:
+                _glow(canvas, lit, float(strength[at]), self._tones[at])
 
 
-def _glow(frame: Frame, x: float, y: float, core: float, strength: float, tone: NDArray[np.float32]) -> None:
-    """Lighten a frame around a point, and tint it: light adds, it never darkens."""
-    luma, blue, red = planes(frame)
-    seen = _light(luma.shape, x, y, core, strength)
-    if seen is not None:
-        rows, columns, light = seen
-        under = luma[rows, columns]
-        luma[rows, columns] = under + (_WHITE - np.minimum(under, _WHITE)) * light * (tone[0] / _WHITE) + 0.5
-    seen = _light(blue.shape, x / 2 - 0.25, y / 2 - 0.25, core / 2, strength)
-    if seen is not None:
-        rows, columns, light = seen
-        for plane, value in ((blue, tone[1]), (red, tone[2])):
-            under = plane[rows, columns]
-            plane[rows, columns] = under + (value - under) * light + 0.5
+@dataclass(frozen=True, slots=True)
+class _Lit:
+    """The part of a frame that a light is seen in, even pixels, and how much, 0 to 1."""
+
+    left: int
+    top: int
+    light: NDArray[np.float32]
 
 
-def _light(
-    shape: tuple[int, ...], x: float, y: float, core: float, strength: float
-) -> tuple[slice, slice, NDArray[np.float32]] | None:
-    """The part of a plane that is lit and how much, 0 to 1; None outside."""
+def _lit(size: tuple[int, int], x: float, y: float, core: float) -> _Lit | None:
+    """Around x, y; None outside of the frame."""
     reach = _REACH * _HALO * core
-    left, right = max(0, math.ceil(x - reach)), min(shape[1], math.floor(x + reach) + 1)
-    top, bottom = max(0, math.ceil(y - reach)), min(shape[0], math.floor(y + reach) + 1)
+    left, right = even_span(x - reach, x + reach, size[0])
+    top, bottom = even_span(y - reach, y + reach, size[1])
     if left >= right or top >= bottom:
         return None
     across = ((np.arange(left, right, dtype=np.float32) - x) / core) ** 2
-    down = ((np.arange(top, bottom, dtype=np.float32) - y) / core) ** 2
-    spark = np.exp(-down)[:, None] * np.exp(-across)
-    halo = np.exp(-down / _HALO**2)[:, None] * np.exp(-across / _HALO**2)
-    light = np.maximum(0.6 * spark + 0.4 * halo - _RIM, 0) * np.float32(strength)
-    return slice(top, bottom), slice(left, right), light
+    down = ((np.arange(top, bottom, dtype=np.float32) - y)[:, None] / core) ** 2
+    spark = 0.6 * np.exp(-down) * np.exp(-across)
+    halo = 0.4 * np.exp(-down / _HALO**2) * np.exp(-across / _HALO**2)
+    return _Lit(left, top, np.maximum(spark + halo - _RIM, 0))
+
+
+def _glow(canvas: tuple[Plane, Plane, Plane], lit: _Lit, strength: float, tone: NDArray[np.float32]) -> None:
+    """Lighten and tint: light adds, it never darkens."""
+    high, wide = lit.light.shape
+    under = canvas[0][lit.top : lit.top + high, lit.left : lit.left + wide]
+    under += ((_WHITE - np.minimum(under, _WHITE)) * (lit.light * (strength * tone[0] / _WHITE))).astype(
+        np.uint8
+    )
+    tint = cv2.resize(lit.light, (wide // 2, high // 2), interpolation=cv2.INTER_AREA) * strength
+    for plane, value in zip(canvas[1:], tone[1:], strict=True):
+        under = plane[lit.top // 2 : (lit.top + high) // 2, lit.left // 2 : (lit.left + wide) // 2]
+        under[...] = under + (value - under) * tint + 0.5

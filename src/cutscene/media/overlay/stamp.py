@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from cutscene.media.frames import Frame, planes
 
-__all__ = ["Patch", "Stamp"]
+__all__ = ["Patch", "Stamp", "even_span"]
 
 Patch = NDArray[np.uint8]
 """(height, width, 4): luma, blue, red, premultiplied by alpha, and alpha; both sides even."""
@@ -53,6 +54,11 @@ class Stamp:
         _blend(luma, self.luma, self.luma_through, self.left, self.top)
         _blend(blue, self.blue, self.chroma_through, self.left // 2, self.top // 2)
         _blend(red, self.red, self.chroma_through, self.left // 2, self.top // 2)
+
+
+def even_span(low: float, high: float, side: int) -> tuple[int, int]:
+    """The even pixels around a stretch, as far as they are in the frame."""
+    return max(0, math.floor(low / 2) * 2), min(side, math.ceil(high / 2) * 2)
 
 
 def _halved(plane: cv2.typing.MatLike) -> Plane:

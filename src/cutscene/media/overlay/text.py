@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
@@ -13,7 +11,7 @@ from cutscene.media.overlay.area import unit
 from cutscene.media.overlay.cycle import Cycle
 from cutscene.media.overlay.layout import lay_out
 from cutscene.media.overlay.lettering import Lettering, letter
-from cutscene.media.overlay.stamp import Stamp
+from cutscene.media.overlay.stamp import Stamp, even_span
 from cutscene.overlays import Animation, Position, TextOverlay
 
 __all__ = ["Text"]
@@ -43,16 +41,16 @@ class Text:
 
     def _posed(self, now: Pose) -> Stamp | None:
         """None where nothing of it is seen."""
-        return posed(self._letters, now, now.away * self._away, *self._size)
+        return _stamp(self._letters, now, now.away * self._away, *self._size)
 
 
-def posed(letters: Lettering, now: Pose, down: float, width: int, height: int) -> Stamp | None:
+def _stamp(letters: Lettering, now: Pose, down: float, width: int, height: int) -> Stamp | None:
     """Drawn anew from the finer pixels, at fractions of a pixel: nothing trembles."""
     high, wide = (side / letters.fine for side in letters.patch.shape[:2])
     x, y = letters.centre
     left, top = x + now.scale * (letters.left - x), y + now.scale * (letters.top - y) + down
-    box_left, box_right = _even(left, left + now.scale * wide, width)
-    box_top, box_bottom = _even(top, top + now.scale * high, height)
+    box_left, box_right = even_span(left, left + now.scale * wide, width)
+    box_top, box_bottom = even_span(top, top + now.scale * high, height)
     if now.opacity <= 0 or box_left >= box_right or box_top >= box_bottom:
         return None
     step = now.scale / letters.fine
@@ -62,8 +60,3 @@ def posed(letters: Lettering, now: Pose, down: float, width: int, height: int) -
     size = (box_right - box_left, box_bottom - box_top)
     patch = cv2.warpAffine(letters.patch, matrix, size, flags=cv2.INTER_LINEAR)
     return Stamp.of(np.asarray(patch, np.uint8), box_left, box_top, now.opacity)
-
-
-def _even(low: float, high: float, side: int) -> tuple[int, int]:
-    """The even pixels around a stretch, as far as they are in the frame."""
-    return max(0, math.floor(low / 2) * 2), min(side, math.ceil(high / 2) * 2)
