@@ -23,7 +23,11 @@ def generate(
     last_image: Annotated[str | None, typer.Option(help="A picture to end with, beside --image.")] = None,
     video: Annotated[str | None, typer.Option(help="A clip to change: MP4.")] = None,
     motion: Annotated[
-        str | None, typer.Option(help="Of the camera: pan, tilt, zoom, roll, truck, pedestal; zoom:3,pan:-2.")
+        str | None,
+        typer.Option(
+            help="Of the camera, -10 to 10: pan, tilt, zoom, roll, truck, pedestal, "
+            "parallax, breathing, sway; zoom:3,pan:-2."
+        ),
     ] = None,
     aspect: Annotated[str, typer.Option(help="16:9, 9:16 or 1:1.")] = Aspect.LANDSCAPE.value,
     duration: Annotated[float, typer.Option(help="Seconds, 1 to 30.")] = 4.0,

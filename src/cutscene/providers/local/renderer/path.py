@@ -13,8 +13,8 @@ _MOST: Final = 10.0
 # At the strongest, from end to end: parts of the frame's width or height, a zoom's logarithm, degrees.
 _TURN: Final = 0.16
 _CARRY: Final = 0.10
-_CARRY_NEAR: Final = 0.12
-_PARALLAX: Final = 0.16
+_CARRY_NEAR: Final = 0.06
+_PARALLAX: Final = 0.09
 _ZOOM: Final = 0.36
 _ROLL: Final = 12.0
 _BREATH: Final = 0.06
@@ -28,7 +28,13 @@ _BREATH_PERIOD: Final = 4.0
 """Seconds there and back."""
 _PHASE: Final = 0.15
 """A loop starts where the camera is neither at its fastest nor at rest: an ordinary step."""
+_MOST_NEAR: Final = 0.09
+"""Beyond that upright things visibly bend: depth is a soft field, not cut-out layers."""
 _SLACK: Final = 1.01
+_DEPTH: Final = 0.55
+"""The furthest that a depth is from the middle distance."""
+_RIPPLE: Final = 0.002
+"""How far waves reach, as part of the longer side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Path:
         upward = self._timeline.swing(frame, _PERIOD / 2, _PHASE + 0.1) * swing
         closer = _ZOOM * moves.zoom * share + _BREATH / 2 * breath
         turn_x, turn_y = _TURN * moves.pan * share, _TURN * moves.tilt * share
-        slide = (_CARRY_NEAR * moves.truck + _PARALLAX * moves.parallax) * share
+        slide = _slide(moves) * share
         return Pose(
             x=(turn_x + _CARRY * moves.truck * share + across) * width,
             y=(upward - turn_y - _CARRY * moves.pedestal * share) * height,
@@ -114,7 +120,6 @@ class Path:
         return max(growth * side / 2 / (there / 2 - 1 - shift) for side, there, shift in needs)
 
 
-_DEPTH: Final = 0.55
-"""The furthest that a depth is from the middle distance."""
-_RIPPLE: Final = 0.002
-"""How far waves reach, as part of the longer side."""
+def _slide(moves: Moves) -> float:
+    slide = _CARRY_NEAR * moves.truck + _PARALLAX * moves.parallax
+    return max(-_MOST_NEAR * _MOST, min(_MOST_NEAR * _MOST, slide))
