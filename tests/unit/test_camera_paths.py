@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cutscene.domain import VideoRequest
 from cutscene.media.loop import measure_seam
+from cutscene.motion import Motion
+from cutscene.providers.local.adapter import _shot
 from cutscene.providers.local.renderer import Moves, Shot, render
 from cutscene.providers.local.renderer.arrays import Plane
 from cutscene.providers.local.renderer.stage import Stage
@@ -18,7 +23,7 @@ SIZE = (320, 192)
 AXES = tuple(Moves.__dataclass_fields__)
 
 
-def stage(*, loop: bool = False, size: tuple[int, int] = SIZE, frames: int = 48, **moves: float) -> Stage:
+def stage(moves: Moves, *, loop: bool = False, size: tuple[int, int] = SIZE, frames: int = 48) -> Stage:
     return Stage(
         Shot(
             prompt="an old castle by day",
@@ -28,14 +33,14 @@ def stage(*, loop: bool = False, size: tuple[int, int] = SIZE, frames: int = 48,
             frames=frames,
             seed=3,
             loop=loop,
-            moves=Moves(**moves),
+            moves=moves,
         )
     )
 
 
 def similarity(**moves: float) -> NDArray[np.float64]:
     """How the picture moves over a whole shot, measured: right, down, growth, clockwise degrees."""
-    shot = stage(**moves)
+    shot = stage(Moves(**moves))
     first, last = (cv2.cvtColor(shot.frame(at), cv2.COLOR_BGR2GRAY) for at in (0, 47))
     corners = cv2.goodFeaturesToTrack(first, 200, 0.02, 6)
     found, status, _ = cv2.calcOpticalFlowPyrLK(
@@ -71,7 +76,7 @@ def test_the_picture_moves_as_the_axis_says(axis: str, measure: int, sign: int, 
 
 def shift_by_depth(**moves: float) -> float:
     """How much more the nearest things move sideways than the furthest, as part of the width."""
-    camera = stage(**moves)._camera
+    camera = stage(Moves(**moves))._camera
     near, far = (
         camera.placed(180, 108, depth, 47)[0] - camera.placed(180, 108, depth, 0)[0] for depth in (1, 0)
     )
@@ -102,13 +107,13 @@ def within(where: Plane, shot: Stage) -> bool:
 def test_the_mirrored_edge_is_never_seen(
     moves: dict[str, float], size: tuple[int, int], *, loop: bool
 ) -> None:
-    shot = stage(loop=loop, size=size, frames=24, **moves)
+    shot = stage(Moves(**moves), loop=loop, size=size, frames=24)
     assert all(within(shot._camera.map(at), shot) for at in range(24))
 
 
 @pytest.mark.parametrize("axis", AXES)
 def test_a_loop_comes_back_to_the_last_bit(axis: str) -> None:
-    shot = stage(loop=True, **{axis: 5.0})
+    shot = stage(Moves(**{axis: 5.0}), loop=True)
     assert np.array_equal(shot.frame(0), shot.frame(48))
     assert shot._camera.pose(0) != shot._camera.pose(20)
 
@@ -120,6 +125,14 @@ def test_the_seam_of_a_directed_loop_is_not_seen(moves: Moves, tmp_path: Path) -
     assert measure_seam(tmp_path / "clip.mp4").score >= 85
 
 
+def test_the_adapter_hands_the_motion_on(tmp_path: Path) -> None:
+    request = VideoRequest(prompt="castle", seed=3, motion=Motion(zoom=3, sway=1))
+    (tmp_path / "task.json").write_text(json.dumps(request.to_json()))
+    assert _shot(tmp_path).moves == Moves(zoom=3, sway=1)
+    (tmp_path / "task.json").write_text(json.dumps(replace(request, motion=None).to_json()))
+    assert _shot(tmp_path).moves is None
+
+
 def test_a_camera_told_to_stand_still_stands_still() -> None:
-    camera = stage()._camera
+    camera = stage(Moves())._camera
     assert camera.pose(0) == camera.pose(30)
