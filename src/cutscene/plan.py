@@ -115,7 +115,8 @@ def segment_request(
         request,
         model=model.id,
         duration=plan[position].seconds,
-        loop=request.loop and model.loop and len(plan) == 1,
+        # A model that makes loops would make one of each part; others choose their words by it.
+        loop=request.loop and (len(plan) == 1 or not model.loop),
         loop_style=LoopStyle(),
         specs=Specs(),
         overlays=(),

@@ -68,7 +68,9 @@ def test_a_loop_closes_by_keyframes_where_the_model_takes_them() -> None:
     plan = plan_segments(asked, able)
     first, last = (segment_request(asked, able, plan, n, image="f") for n in (0, 1))
     assert (first.image, first.last_image, last.image, last.last_image) == ("k", None, "f", "k")
-    assert not first.loop
+    assert first.loop
+    whole = model(4, loop=True)
+    assert not segment_request(asked, whole, plan_segments(asked, whole), 0).loop
     assert closes_by_keyframes(asked, able)
     assert not closes_by_keyframes(asked, model(4))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cutscene.errors import InputValidationError, ProviderAuthError
 from cutscene.motion import Motion
 from cutscene.providers import Done, Failed, Pending, Providers
 from cutscene.providers.runway import RunwayProvider
+from cutscene.providers.runway.adapter import _prompt
 from cutscene.providers.runway.camera import camera_words
 from cutscene.providers.runway.connection import Call
 from cutscene.providers.runway.flavors.generations import GENERATIONS
@@ -38,7 +40,9 @@ async def provider(**changed: Any) -> RunwayProvider:
 async def call(request: VideoRequest, **changed: Any) -> Call:
     runway = await provider(**changed)
     model = runway.check(request)
-    words = " ".join(part for part in (request.prompt, camera_words(request.motion)) if part)
+    words = " ".join(
+        part for part in (request.prompt, camera_words(request.motion, loop=request.loop)) if part
+    )
     flavor = GENERATIONS if changed.get("runway_api_flavor") == "generations" else TASKS
     return flavor.create(model, request, words)
 
@@ -200,10 +204,42 @@ async def test_the_protocol_follows_the_host(settings: dict[str, Any], address: 
         (Motion(roll=-1, truck=2, pedestal=7), "The camera steadily rises and slowly trucks right."),
         (Motion(roll=5), "The camera steadily rolls clockwise."),
         (Motion(pedestal=-0.5), "The camera slowly sinks."),
+        (Motion(parallax=-4), "The camera steadily arcs left."),
+        (Motion(breathing=2), "The camera slowly eases in and back out."),
+        (Motion(breathing=-2, sway=1), "The camera slowly eases out and back in and slowly sways."),
     ],
 )
 def test_camera_motion_becomes_words(motion: Motion | None, words: str) -> None:
     assert camera_words(motion) == words
+
+
+@pytest.mark.parametrize(
+    ("motion", "words"),
+    [
+        (None, "Static locked camera."),
+        (Motion(), "Static locked camera."),
+        (Motion(zoom=3), "The camera slowly pushes in, then returns to where it began."),
+        (
+            Motion(pan=-5, sway=2),
+            "The camera steadily pans left and slowly sways, then returns to where it began.",
+        ),
+        (Motion(breathing=2), "The camera slowly eases in and back out."),
+        (Motion(sway=9), "The camera rapidly sways."),
+    ],
+)
+def test_the_camera_of_a_loop_comes_back(motion: Motion | None, words: str) -> None:
+    assert camera_words(motion, loop=True) == words
+
+
+@pytest.mark.anyio
+async def test_words_that_nobody_asked_for_refuse_no_prompt() -> None:
+    runway = await provider()
+    prompt = VideoRequest(prompt="x" * 490, loop=True)
+    model = runway.check(prompt)
+    assert _prompt(prompt, model) == prompt.prompt
+    assert _prompt(replace(prompt, prompt="a harbour"), model) == "a harbour Static locked camera."
+    with pytest.raises(InputValidationError, match="With its camera motion"):
+        runway.check(replace(prompt, motion=Motion(zoom=1)))
 
 
 ANSWERS: list[tuple[dict[str, Any], object]] = [

@@ -30,7 +30,11 @@ def generate(
     last_image: Annotated[str | None, typer.Option(help="A picture to end with, beside --image.")] = None,
     video: Annotated[str | None, typer.Option(help="A clip to change: MP4.")] = None,
     motion: Annotated[
-        str | None, typer.Option(help="Of the camera: pan, tilt, zoom, roll, truck, pedestal; zoom:3,pan:-2.")
+        str | None,
+        typer.Option(
+            help="Of the camera, -10 to 10: pan, tilt, zoom, roll, truck, pedestal, "
+            "parallax, breathing, sway; zoom:3,pan:-2."
+        ),
     ] = None,
     duration: Annotated[float, typer.Option(help="Seconds, 1 to 30.")] = 4.0,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same clip.")] = None,

@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ from cutscene.providers import (
     TaskState,
 )
 from cutscene.providers.choice import choose_model
-from cutscene.providers.local.renderer import Shot, render
+from cutscene.providers.local.renderer import Moves, Shot, render
 from cutscene.settings import Settings
 
 __all__ = ["LocalProvider", "open_provider"]
@@ -56,6 +56,7 @@ _MODEL: Final = Model(
     text=True,
     image=True,
     loop=True,
+    motion=True,
     durations=(MIN_DURATION, MAX_DURATION),
     any_duration=True,
     sizes={aspect: aspect.size for aspect in Aspect},
@@ -207,6 +208,7 @@ def _shot(folder: Path) -> Shot:
         frames=request.frames,
         seed=request.seed,
         loop=request.loop,
+        moves=None if request.motion is None else Moves(**asdict(request.motion)),
     )
 
 

@@ -81,7 +81,7 @@ class RunwayProvider:
         self._refuse_retired(wanted)
         model = choose_model(self._capabilities, replace(request, model=wanted), self.id)
         assert isinstance(model, RunwayModel)
-        _check_prompt(_prompt(request), model)
+        _check_prompt(_prompt(request, model), model)
         return model
 
     def estimate(self, request: VideoRequest) -> Credits:
@@ -107,7 +107,7 @@ class RunwayProvider:
             model = self.check(request)
         except CutsceneError as error:
             raise NotSubmitted(error) from error
-        answer = await self._connection.submit(self._flavor.create(model, request, _prompt(request)))
+        answer = await self._connection.submit(self._flavor.create(model, request, _prompt(request, model)))
         submitted = self._flavor.read_created(answer.body)
         if submitted is None:
             raise SubmissionUnknown(f"{self._connection.host} accepted, and named no task")
@@ -182,16 +182,28 @@ def _models(flavor: Flavor, settings: Settings, *, is_live: bool) -> tuple[Runwa
     return tuple(replace(model, max_prompt_chars=min(bound, model.max_prompt_chars)) for model in known)
 
 
-def _prompt(request: VideoRequest) -> str:
-    """As it is sent: the camera's words come after the caller's."""
-    return " ".join(part for part in (request.prompt, camera_words(request.motion)) if part)
+def _prompt(request: VideoRequest, model: RunwayModel) -> str:
+    """As it is sent: the camera's words come after the caller's, which are never cut."""
+    words = camera_words(request.motion, loop=request.loop)
+    whole = " ".join(part for part in (request.prompt, words) if part)
+    if request.motion is None and not _fits(whole, model):
+        return request.prompt  # nobody asked for a camera: no reason to refuse the prompt
+    return whole
+
+
+def _fits(prompt: str, model: RunwayModel) -> bool:
+    return _units(prompt) <= model.max_prompt_units and len(prompt) <= model.max_prompt_chars
+
+
+def _units(prompt: str) -> int:
+    return len(prompt.encode("utf-16-le")) // 2
 
 
 def _check_prompt(prompt: str, model: RunwayModel) -> None:
-    units = len(prompt.encode("utf-16-le")) // 2
-    if units > model.max_prompt_units or len(prompt) > model.max_prompt_chars:
+    if not _fits(prompt, model):
         raise InputValidationError(
-            f"With its camera motion the prompt has {len(prompt)} characters ({units} as Runway counts), "
+            f"With its camera motion the prompt has {len(prompt)} characters "
+            f"({_units(prompt)} as Runway counts), "
             f"at most {min(model.max_prompt_chars, model.max_prompt_units)} are allowed: shorten it."
         )
 

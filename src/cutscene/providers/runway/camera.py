@@ -17,18 +17,29 @@ _MOVES: Final = {
     "roll": ("rolls counterclockwise", "rolls clockwise"),
     "truck": ("trucks left", "trucks right"),
     "pedestal": ("sinks", "rises"),
+    "parallax": ("arcs left", "arcs right"),
+    "breathing": ("eases out and back in", "eases in and back out"),
+    "sway": ("sways", "sways"),
 }
+_COME_BACK: Final = frozenset({"breathing", "sway"})
+"""Moves that end where they began."""
+_STILL: Final = "Static locked camera."
 _PACES: Final = ((4.0, "slowly"), (8.0, "steadily"))
 
 
-def camera_words(motion: Motion | None) -> str:
-    """The strongest moves in one positively worded sentence; "" where the model chooses."""
+def camera_words(motion: Motion | None, *, loop: bool = False) -> str:
+    """The strongest moves in one positively worded sentence; "" where the model chooses.
+
+    In a loop every camera comes back, or stays where it is if none was asked for.
+    """
     if motion is None:
-        return ""
+        return _STILL if loop else ""
     moves = sorted(motion.moves(), key=lambda move: -abs(move[1]))[:_MOST]
     if not moves:
-        return "Static locked camera."
-    return f"The camera {' and '.join(_move(axis, speed) for axis, speed in moves)}."
+        return _STILL
+    sentence = f"The camera {' and '.join(_move(axis, speed) for axis, speed in moves)}"
+    leaves = any(axis not in _COME_BACK for axis, _ in moves)
+    return f"{sentence}{', then returns to where it began' if loop and leaves else ''}."
 
 
 def _move(axis: str, speed: float) -> str:

@@ -1,5 +1,5 @@
 """Draws a shot: a procedural place or a given picture, set in motion, as an H.264 file."""
 
-from cutscene.providers.local.renderer.render import Shot, render
+from cutscene.providers.local.renderer.render import Moves, Shot, render
 
-__all__ = ["Shot", "render"]
+__all__ = ["Moves", "Shot", "render"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from cutscene.providers.local.renderer.arrays import Picture, Plane, Rng, coordinates, resized
 from cutscene.providers.local.renderer.canvas import Backdrop
+from cutscene.providers.local.renderer.path import Moves, Path, Pose
 from cutscene.providers.local.renderer.timeline import Timeline
 from cutscene.providers.local.renderer.words import Mood
 
@@ -53,33 +54,28 @@ class Travel(Enum):
     TRUCK_RIGHT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Pose:
-    """Where the camera is: shifts in pixels, zoom as a factor, roll in radians."""
-
-    x: float
-    y: float
-    zoom: float
-    roll: float
-    near_x: float
-    near_y: float
-    """How much further than the middle distance the nearest things move, pixels."""
-    dolly: float
-    """How much more the nearest things grow than the middle distance."""
-
-
 class Camera:
     """Looks at a backdrop through a frame of ``width`` x ``height`` pixels."""
 
     def __init__(
-        self, backdrop: Backdrop, width: int, height: int, *, timeline: Timeline, mood: Mood, rng: Rng
+        self,
+        backdrop: Backdrop,
+        width: int,
+        height: int,
+        *,
+        timeline: Timeline,
+        mood: Mood,
+        rng: Rng,
+        moves: Moves | None = None,
     ) -> None:
+        """Without ``moves`` it goes where the mood or chance takes it."""
         self._timeline, self._sway = timeline, SWAYS[mood]
         self._travel = list(Travel)[int(rng.integers(len(Travel)))]
         # A loop starts where the camera is neither at its fastest nor at rest: an ordinary step.
         self._phase = 0.5 * float(rng.integers(2)) + 0.14 + 0.04 * float(rng.random())
         self._size = (width, height)
         rows, columns = backdrop.picture.shape[:2]
+        self._path = None if moves is None else Path(moves, timeline, self._size, (columns, rows))
         self._centre = ((columns - 1) / 2, (rows - 1) / 2)
         x, y = coordinates(width // _GRID + 3, height // _GRID + 3)
         # The grid starts one step outside of the frame, so that interpolation never meets its edge.
@@ -98,6 +94,8 @@ class Camera:
         )
 
     def pose(self, frame: int) -> Pose:
+        if self._path is not None:
+            return self._path.pose(frame)
         return self._swaying(frame) if self._timeline.loop else self._travelling(frame)
 
     def _swaying(self, frame: int) -> Pose:

@@ -11,9 +11,10 @@ from typing import Final
 import av
 
 from cutscene.media.encode import Encoder, to_yuv
+from cutscene.providers.local.renderer.path import Moves
 from cutscene.providers.local.renderer.stage import Shot, Stage
 
-__all__ = ["Shot", "render"]
+__all__ = ["Moves", "Shot", "render"]
 
 _WORKERS: Final = 2
 _CRF: Final = {False: 18, True: 15}

@@ -19,6 +19,7 @@ from cutscene.providers.local.renderer.grade import GRADES, graded, vignette
 from cutscene.providers.local.renderer.light import AIR, Light
 from cutscene.providers.local.renderer.palette import PALETTES, PaletteName, bgr
 from cutscene.providers.local.renderer.particles import Particles, Sprite, Swarm, sprites, stamp
+from cutscene.providers.local.renderer.path import Moves
 from cutscene.providers.local.renderer.scenes import paint
 from cutscene.providers.local.renderer.still import backdrop_of
 from cutscene.providers.local.renderer.timeline import Timeline
@@ -41,6 +42,8 @@ class Shot:
     seed: int
     loop: bool
     """Whether the last frame flows into the first."""
+    moves: Moves | None = None
+    """None: the camera goes where the mood or chance takes it."""
 
 
 DUST: Final = Swarm(count=70, smallest=1.0, largest=3.6, rise=0.018, drift=0.01)
@@ -95,7 +98,9 @@ class Stage:
             cv2.cvtColor(graded(backdrop.picture, grade), cv2.COLOR_BGR2BGRA), np.uint8
         )
         self._vignette = vignette(shot.width, shot.height, grade.vignette, rng)
-        self._camera = Camera(backdrop, *self._size, timeline=timeline, mood=brief.mood, rng=rng)
+        self._camera = Camera(
+            backdrop, *self._size, timeline=timeline, mood=brief.mood, rng=rng, moves=shot.moves
+        )
         self._layer_size = (shot.width // 2, shot.height // 2)
         source = _source(backdrop, brief, *self._size)
         self._light = Light(
