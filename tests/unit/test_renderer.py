@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -296,3 +297,17 @@ def test_a_timeline_bends_periods_to_whole_cycles() -> None:
     shot = Timeline(100, loop=False)
     assert shot.turn(24, 2.0) == 0.5
     assert shot.turn(96, 2.0) == 2.0
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640), (384, 384)])
+def test_an_ordinary_shot_begins_with_the_very_picture_it_was_given(width: int, height: int) -> None:
+    whole = Stage(Shot(prompt="ice", image=None, width=width, height=height, frames=24, seed=3, loop=False))
+    given = whole.frame(12)
+    png = cv2.imencode(".png", given)[1].tobytes()
+    stage = Stage(
+        Shot(prompt="you win", image=png, width=width, height=height, frames=48, seed=4, loop=False)
+    )
+    first, second, later = (stage.frame(number) for number in (0, 1, 47))
+    assert np.abs(first.astype(int) - given).mean() < 2.5  # it was scaled up and down again
+    assert np.abs(second.astype(int) - first).mean() < 2.5
+    assert np.abs(later.astype(int) - first).mean() > 8

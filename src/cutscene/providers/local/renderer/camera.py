@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import Enum, auto
 from typing import Final, cast
 
@@ -67,8 +67,12 @@ class Camera:
         mood: Mood,
         rng: Rng,
         moves: Moves | None = None,
+        opens: bool = False,
     ) -> None:
-        """Without ``moves`` it goes where the mood or chance takes it."""
+        """Without ``moves`` it goes where the mood or chance takes it.
+
+        ``opens``: it first shows all of the backdrop, exactly, and goes its way from there.
+        """
         self._timeline, self._sway = timeline, SWAYS[mood]
         self._travel = list(Travel)[int(rng.integers(len(Travel)))]
         # A loop starts where the camera is neither at its fastest nor at rest: an ordinary step.
@@ -76,6 +80,7 @@ class Camera:
         self._size = (width, height)
         rows, columns = backdrop.picture.shape[:2]
         self._path = None if moves is None else Path(moves, timeline, self._size, (columns, rows))
+        self._whole = _whole(max(width / columns, height / rows)) if opens else None
         self._centre = ((columns - 1) / 2, (rows - 1) / 2)
         x, y = coordinates(width // _GRID + 3, height // _GRID + 3)
         # The grid starts one step outside of the frame, so that interpolation never meets its edge.
@@ -94,6 +99,10 @@ class Camera:
         )
 
     def pose(self, frame: int) -> Pose:
+        pose, share = self._usual(frame), self._timeline.opened(frame)
+        return pose if self._whole is None or share == 1 else _between(self._whole, pose, share)
+
+    def _usual(self, frame: int) -> Pose:
         if self._path is not None:
             return self._path.pose(frame)
         return self._swaying(frame) if self._timeline.loop else self._travelling(frame)
@@ -182,6 +191,14 @@ class Camera:
         cosine, sine = math.cos(pose.roll), math.sin(pose.roll)
         width, height = self._size
         return across * cosine + down * sine + width / 2, down * cosine - across * sine + height / 2
+
+
+def _whole(zoom: float) -> Pose:
+    return Pose(x=0, y=0, zoom=zoom, roll=0, near_x=0, near_y=0, dolly=0)
+
+
+def _between(first: Pose, second: Pose, share: float) -> Pose:
+    return Pose(*(a + (b - a) * share for a, b in zip(astuple(first), astuple(second), strict=True)))
 
 
 def look(backdrop: Picture, where: Plane) -> Picture:

@@ -94,12 +94,18 @@ class Stage:
         brief = read(shot.prompt, words)
         backdrop = _backdrop(shot, brief, rng)
         grade = GRADES[brief.mood]
-        self._picture = np.asarray(
-            cv2.cvtColor(graded(backdrop.picture, grade), cv2.COLOR_BGR2BGRA), np.uint8
-        )
+        opens = shot.image is not None and not shot.loop
+        self._given = _four_channels(backdrop.picture) if opens else None
+        self._picture = _four_channels(graded(backdrop.picture, grade))
         self._vignette = vignette(shot.width, shot.height, grade.vignette, rng)
         self._camera = Camera(
-            backdrop, *self._size, timeline=timeline, mood=brief.mood, rng=rng, moves=shot.moves
+            backdrop,
+            *self._size,
+            timeline=timeline,
+            mood=brief.mood,
+            rng=rng,
+            moves=shot.moves,
+            opens=opens,
         )
         self._layer_size = (shot.width // 2, shot.height // 2)
         source = _source(backdrop, brief, *self._size)
@@ -123,8 +129,19 @@ class Stage:
         self._confetti = Confetti(*self._size, timeline=timeline, rng=rng) if celebrating else None
 
     def frame(self, number: int) -> Picture:
-        """Frame ``number`` as BGR (height, width, 3); in a loop it comes again after the shot's length."""
-        picture = look(self._picture, self._camera.map(number))
+        """Frame ``number`` as BGR (height, width, 3); in a loop it comes again after the shot's length.
+
+        An ordinary shot of a given picture begins with that very picture: it may be the last frame of
+        another shot.
+        """
+        where = self._camera.map(number)
+        share = 1.0 if self._given is None else self._timeline.opened(number)
+        picture = self._lit(look(self._picture, where), number)
+        if self._given is not None and share < 1:
+            cv2.addWeighted(look(self._given, where), 1 - share, picture, share, 0, dst=picture)
+        return picture
+
+    def _lit(self, picture: Picture, number: int) -> Picture:
         cv2.multiply(picture, self._vignette, dst=picture, scale=1 / 255)
         light = cv2.resize(self._layer(number), self._size, interpolation=cv2.INTER_LINEAR)
         # A screen, not a sum: highlights never clip.
@@ -180,6 +197,10 @@ class _Flicker:
             phase=float(rng.random()),
             period=0.9 + 1.8 * float(rng.random()),
         )
+
+
+def _four_channels(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), np.uint8)
 
 
 def _rng(shot: Shot, purpose: str) -> Rng:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FPS: Final = 24
+_OPENING: Final = 1.25
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Timeline:
     @property
     def seconds(self) -> float:
         return self.frames / FPS
+
+    def opened(self, frame: int) -> float:
+        """How far an ordinary shot that begins with a given picture has left it, 0 to 1."""
+        done = min(1.0, frame / max(1, min(_OPENING * FPS, self.frames - 1)))
+        return done * done * (3 - 2 * done)
 
     def cycles(self, period: float) -> int:
         """How often something of about ``period`` seconds happens in a loop."""
