@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +18,7 @@ from cutscene.domain import Aspect, Clip, VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.errors import InputValidationError
 from cutscene.media.encode import Encoder, to_yuv
+from cutscene.media.frames import read_frames
 from cutscene.studio import Studio
 from emulated import Emulated, runway_settings
 
@@ -90,14 +93,43 @@ async def test_a_clip_is_changed(vendor: Emulated, tmp_path: Path, noise: bool) 
     assert (stored.stat().st_size * 4 / 3 > LIMIT) == noise  # then it was uploaded
 
 
-async def test_a_clip_goes_on(vendor: Emulated, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "made", "charged"),
+    [(None, "gen4_turbo", 10), ("seedance2_5", "seedance2_5", 150)],  # two seconds given, four made
+)
+async def test_a_clip_goes_on(
+    vendor: Emulated, tmp_path: Path, model: str | None, made: str, charged: int
+) -> None:
+    """From its last frame, or natively where a model that does it is asked for."""
     source = clip_file(tmp_path / "source.mp4", 48)
     async with cutscene.open(runway_settings(vendor, tmp_path)) as studio:
-        request = VideoRequest(prompt="and then", video=str(source), extend=True, duration=4.0)
-        clip = await make(studio, request)
-    assert clip.frames == 96
+        job = await studio.extend("acme", str(source), to=4.0, prompt="and then", model=model)
+        clip = await studio.wait("acme", job.id, timeout=60)
+    assert clip.frames == (95 if model is None else 96)  # to one frame
     [task] = vendor.tasks()
-    assert (task["model"], task["charged"]) == ("seedance2_5", 150)  # two seconds given, four made
+    assert (task["model"], task["charged"]) == (made, charged)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "seconds", "aspect", "bought"),
+    [
+        ("tasks", 11.0, Aspect.PORTRAIT, [60, 72]),
+        ("generations", 6.0, Aspect.LANDSCAPE, [40, 40]),
+        ("generations", 6.0, Aspect.SQUARE, [40, 40]),
+    ],
+)
+async def test_what_is_longer_than_a_model_makes(
+    vendor: Emulated, tmp_path: Path, flavor: str, seconds: float, aspect: Aspect, bought: list[int]
+) -> None:
+    """The emulator begins with the very picture it is given, as models do: the joint is an ordinary step."""
+    settings = runway_settings(vendor, tmp_path, flavor=flavor)
+    async with cutscene.open(settings) as studio:
+        clip = await make(studio, VideoRequest(prompt="a castle", duration=seconds, aspect=aspect))
+    assert 0 <= round(seconds * 24) - clip.frames <= 1
+    assert sorted(task["charged"] for task in vendor.tasks()) == bought
+    frames = list(read_frames(Path(clip.video_url.removeprefix("file://"))))
+    changes = [float(cv2.absdiff(*pair).mean()) for pair in pairwise(frames)]
+    assert max(changes) < 2.5 * float(np.percentile(changes, 90)) + 0.5
 
 
 async def test_a_first_and_a_last_picture(vendor: Emulated, face: Path, tmp_path: Path) -> None:

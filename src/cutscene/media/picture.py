@@ -31,6 +31,7 @@ __all__ = [
     "Picture",
     "crop_to",
     "from_data_uri",
+    "has_ratio",
     "open_overlay",
     "read_picture",
     "shrink_to",
@@ -121,6 +122,13 @@ def crop_to(data: bytes, width: int, height: int, *, max_pixels: int = _MAX_PIXE
     if crop_width > _SPARE * width:
         image = image.resize((width, height), Image.Resampling.LANCZOS)
     return _encode(image)
+
+
+def has_ratio(data: bytes, width: int, height: int) -> bool:
+    """Whether a picture is as wide and high as that, but for its scale; raises `InputValidationError`."""
+    with _refusing("The file"):
+        image = _open(data, "The file")
+    return abs(image.width * height - image.height * width) <= max(image.size)
 
 
 def widen_to(data: bytes, width: int, height: int) -> Picture:

@@ -217,7 +217,9 @@ def _fit_pictures(request: VideoRequest, model: RunwayModel) -> VideoRequest:
         if uri is None:
             return None
         data = picture.from_data_uri(uri)
-        if is_cut:  # what surrounds the square is cut off again
+        if is_cut and not picture.has_ratio(
+            data, width, height
+        ):  # what surrounds the square is cut off again
             data = picture.widen_to(data, width, height).data
         elif len(uri) <= _MAX_DATA_URI:
             return uri

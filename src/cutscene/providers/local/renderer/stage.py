@@ -213,6 +213,10 @@ def _backdrop(shot: Shot, brief: Brief, rng: Rng) -> Backdrop:
     width, height = (round(side * (1 + MARGIN) / 8) * 8 for side in (shot.width, shot.height))
     if shot.image is None:
         return paint(brief, width, height, rng)
+    unit = math.gcd(shot.width, shot.height)
+    if not shot.loop and unit >= 8:  # it is seen whole at first: in the frame's ratio, to the pixel
+        times = math.ceil(unit * (1 + MARGIN))
+        width, height = shot.width // unit * times, shot.height // unit * times
     return backdrop_of(shot.image, width, height, bgr(PALETTES[brief.palette].accent))
 
 
