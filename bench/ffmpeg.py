@@ -23,6 +23,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from cutscene.media.ahead import ahead
 from cutscene.media.blend import Blend
 from cutscene.media.encode import Encoder
 from cutscene.media.frames import Frame, read_frames, to_video
@@ -122,7 +123,7 @@ class Bench:
 
     def _write(self, frames: Iterable[Frame]) -> None:
         with Encoder(self._out, width=WIDTH, height=HEIGHT) as encoder:
-            for frame in frames:
+            for frame in ahead(frames):
                 encoder.write(to_video(frame))
 
     def _poster(self) -> None:

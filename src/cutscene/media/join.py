@@ -72,16 +72,18 @@ def joined(
         pictures = decode(part.path, limits)
         match, aspect = _NO_MATCH, part.facts.pixel_aspect
         if part.repeats and last is not None:
-            match = _Match.between(last, cover(from_video(next(pictures), aspect), width, height))
+            match = _Match.between(last, cover(next(pictures), aspect, width, height))
         for number, (picture, times) in enumerate(_retimed(pictures, timing, start, end)):
-            last = match.applied(cover(from_video(picture, aspect), width, height), number)
+            last = match.applied(cover(picture, aspect, width, height), number)
             for _ in range(times):
                 yield last
         start = end
 
 
-def last_frame(path: Path, limits: Limits = DEFAULT_LIMITS) -> Frame:
-    """The very last frame of a clip, upright; raises `UnplayableVideo`.
+def last_frame(path: Path, limits: Limits = DEFAULT_LIMITS, *, size: tuple[int, int] | None = None) -> Frame:
+    """The very last frame of a clip, upright; cut to a size in pixels if that is given.
+
+    Raises `UnplayableVideo`.
 
     Only for files that `check_boxes` has passed.
     """
@@ -92,7 +94,8 @@ def last_frame(path: Path, limits: Limits = DEFAULT_LIMITS) -> Frame:
         frames = [frame for frame in container.decode(stream) if frame.pts is not None]
         if not frames:
             raise UnplayableVideo("The video has no last picture.")
-        return from_video(max(frames, key=lambda frame: frame.pts or 0), pixel_aspect(stream))
+        last, aspect = max(frames, key=lambda frame: frame.pts or 0), pixel_aspect(stream)
+        return from_video(last, aspect) if size is None else cover(last, aspect, *size)
 
 
 def _retimed(

@@ -18,6 +18,7 @@ import numpy as np
 
 from cutscene.domain import VideoRequest
 from cutscene.media import sound
+from cutscene.media.ahead import ahead
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.change import thumbnail_size
 from cutscene.media.encode import Encoder
@@ -217,7 +218,7 @@ def _encode(frames: Iterable[Frame], target: Path, recipe: Recipe, *, sound: sou
         crf=_CRF if recipe.loop is None else _LOOP_CRF,
         sound=sound,
     ) as encoder:
-        for frame in frames:
+        for frame in ahead(frames):
             encoder.write(to_video(frame))
 
 

@@ -20,7 +20,6 @@ from cutscene.media.frames import to_picture
 from cutscene.media.join import last_frame
 from cutscene.media.overlay import check_overlays
 from cutscene.media.probe import Facts, probe
-from cutscene.media.shape import cover
 from cutscene.media.workbench import Workbench
 from cutscene.specs import FPS, Specs
 
@@ -158,8 +157,7 @@ def _take_overlay(source: str, limits: Limits) -> bytes:
 
 
 def _last_picture(path: Path, size: tuple[int, int] | None, limits: Limits) -> bytes:
-    frame = last_frame(path, limits)
-    return picture.to_png(to_picture(frame if size is None else cover(frame, *size)))
+    return picture.to_png(to_picture(last_frame(path, limits, size=size)))
 
 
 def _read_clip(source: str, max_bytes: int) -> bytes:
