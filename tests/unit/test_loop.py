@@ -70,11 +70,12 @@ def test_the_asked_length_comes_out_of_footage_without_a_loop(swaying: list[Thum
     found = plan(swaying, 48)
     made = list(looped(iter(swaying), found))
     assert len(made) == found.frames == 48
-    assert seam(made, found.mixed).score > seam(swaying[:48]).score + 20
+    assert seam(made, found.mixed).score == pytest.approx(found.seam.score)
+    assert found.seam.score > seam(swaying[:48]).score + 20
 
 
 def test_what_is_predicted_is_what_is_made(swaying: list[Thumbnail]) -> None:
-    for found in (plan(swaying, 48), plan(swaying[:48], 48), plan(swaying, 40, ping_pong=True)):
+    for found in (plan(swaying[:48], 48), plan(swaying, 40, ping_pong=True)):
         made = list(looped(iter(swaying), found))
         assert seam(made, found.mixed).score == pytest.approx(found.seam.score)
 
@@ -109,7 +110,7 @@ def test_ping_pong_comes_back_the_way_it_went(swaying: list[Thumbnail]) -> None:
 
 
 def test_time_runs_backward_only_when_asked(swaying: list[Thumbnail]) -> None:
-    assert plan(swaying, 40).method != "ping_pong"
+    assert plan(swaying[:50], 40).method != "ping_pong"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 30])
@@ -133,7 +134,7 @@ def test_no_picture_is_no_loop() -> None:
 
 
 def test_facts_are_plain_json(swaying: list[Thumbnail]) -> None:
-    facts = plan(swaying[:48], 48).facts()
+    facts = plan(swaying[:30], 30).facts()
     assert json.loads(json.dumps(facts)) == facts
     assert {"method", "start", "frames", "blend", "stretch", "kept", "shortened", "seam"} <= set(facts)
 
