@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cutscene.media.seam import SEAMLESS, measure_seam, seam, thumbnail
+from cutscene.media.seam import SEAMLESS, Mixed, measure_seam, seam, thumbnail
 
 
 def test_a_periodic_camera_is_seamless(pan: Any) -> None:
@@ -77,6 +77,55 @@ def test_a_static_picture_is_seamless(texture: Any, count: int) -> None:
 
 def test_two_pictures_that_alternate_have_a_rhythm(texture: Any) -> None:
     assert seam([texture(160, 90, 1), texture(160, 90, 2)]).score == pytest.approx(100)
+
+
+def test_a_hand_that_wanders_off_is_a_cut(texture: Any) -> None:
+    view, hand = texture(320, 180), np.random.default_rng(3).normal(0, 0.6, (48, 2)).cumsum(axis=0)
+    frames = [
+        np.roll(view, (round(y), 3 * number + round(x)), axis=(0, 1))[45:135, 80:240]
+        for number, (x, y) in enumerate(hand)
+    ]
+    assert seam(frames).score < 40
+
+
+def test_particles_loop_where_each_comes_back() -> None:
+    """Sparks that rise by a whole picture in a loop, against sparks that rise by half of one."""
+
+    def sparks(number: int, rise: float) -> Any:
+        picture = np.full((90, 160, 3), 20, np.uint8)
+        for x, y in np.random.default_rng(4).uniform(0, 1, (60, 2)):
+            place = int(x * 160), int((y - rise * number) % 1 * 90)
+            cv2.circle(picture, place, 3, (80, 180, 250), -1)
+        return picture
+
+    assert seam([sparks(number, 2 / 40) for number in range(40)]).seamless
+    assert seam([sparks(number, 1.5 / 120) for number in range(40)]).score < 60
+
+
+def test_water_that_never_repeats_is_a_cut() -> None:
+    waves = np.random.default_rng(5).uniform(0.05, 0.3, (12, 3))
+    down, across = np.mgrid[0:90, 0:160]
+
+    def water(number: int) -> Any:
+        height = sum(np.sin(across * x + down * y + number * speed) for x, y, speed in waves)
+        return np.repeat((np.clip(height * 20, -120, 120) + 128)[..., None], 3, axis=2).astype(np.uint8)
+
+    assert seam([water(number) for number in range(40)]).score < 40
+
+
+def test_what_is_seen_twice_costs_up_to_almost_half(pan: Any) -> None:
+    frames = pan(40, 4)
+    plain = seam(frames)
+    assert seam(frames, Mixed(frames=6, ghost=1)).score == pytest.approx(plain.score * 0.55, rel=0.02)
+    assert seam(frames, Mixed(frames=6, ghost=5)).score == seam(frames, Mixed(frames=6, ghost=1)).score
+    assert plain.score > seam(frames, Mixed(frames=6, ghost=0.2)).score > 85
+
+
+def test_a_jump_anywhere_in_the_blend_counts(pan: Any) -> None:
+    frames = pan(40, 4)
+    frames[35] = 255 - frames[35]
+    assert seam(frames).score > 80
+    assert seam(frames, Mixed(frames=8)).score < 40
 
 
 def test_no_picture_is_no_loop() -> None:

@@ -94,4 +94,5 @@ def detail(picture: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float
 
 def _distance(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
     """Mean over all pixels of how far apart two vectors are."""
-    return float(np.linalg.norm(after - before, axis=-1).mean())
+    apart = after - before
+    return float(np.sqrt(np.einsum("...c,...c", apart, apart)).mean())

@@ -31,6 +31,9 @@ _X264: Final = {
     "scenecut": 0,
     "b-adapt": 0,
     "weightp": 0,
+    # Slow changes that are skipped as too small add up, and pop where a loop starts again.
+    "fast-pskip": 0,
+    "dct-decimate": 0,
     # The first frame must not be visibly better than the last.
     "ipratio": 1.1,
     "pbratio": 1.1,

@@ -30,13 +30,13 @@ _GOOD: Final = 90.0
 """A score that needs no search for a better one."""
 _LONGEST_BLEND: Final = 1.0
 """Seconds."""
-_BLENDS: Final = (0.25, 0.5, 0.75, 1.0)
+_BLENDS: Final = (0.5, 0.75, 1.0)
 """Shares of the longest blend that are tried."""
 _LEAST_KEPT: Final = 0.8
 """A loop is played slower at most by this factor, and faster at most by its inverse."""
 _STRETCH_COST: Final = 3.0
 """Points by which a stretched loop must be better: its frames are a little softer."""
-_CUTS: Final = 1
+_CUTS: Final = 2
 """Of each length of blend, of the asked length and of others each."""
 _THREADS: Final = 2
 _DOUBLED: Final = 0.35
@@ -223,9 +223,15 @@ def _blends(
             blend.align(footage.pictures[tail], footage.pictures[head], index)
             for index, (tail, head) in enumerate(cut.pairs)
         ]
-        for way in (blend, replace(blend, crossing=crossing(pairs))):
+        for way in (blend, replace(blend, crossing=crossing(pairs[:: _every(cut)]))):
             mixed = [way.mix_aligned(*pair, index) for index, pair in enumerate(pairs)]
-            yield way, mixed, max(way.ghost(*pair, index) for index, pair in enumerate(pairs))
+            looked_at = range(_every(cut) // 2, cut.blend, _every(cut))
+            yield way, mixed, max(way.ghost(*pairs[index], index) for index in looked_at)
+
+
+def _every(cut: Cut) -> int:
+    """Neighbours in a blend are much alike: about ten of them tell enough."""
+    return max(1, round(cut.blend / 10))
 
 
 def _judged(footage: Footage, closing: _Closing, best: LoopPlan) -> LoopPlan:

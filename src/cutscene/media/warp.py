@@ -37,7 +37,10 @@ def between(before: Picture, after: Picture, time: float) -> Picture:
         return before
     if time >= 1 - _SHOWN_AS_IS:
         return after
-    one, other = _moved(before, after, time, _STEP_FLOW_WIDTH, cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    # The fast search skips the finest levels, which is all that a thumbnail has.
+    fast = before.ndim == 2
+    preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if fast else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+    one, other = _moved(before, after, time, _STEP_FLOW_WIDTH, preset)
     return np.asarray(cv2.addWeighted(one, 1 - time, other, time, 0), np.uint8)
 
 
@@ -65,11 +68,13 @@ def _flow(search: cv2.DISOpticalFlow, before: _Gray, after: _Gray) -> _Flow:
 def _warped(picture: Picture, flow: _Flow, share: float) -> Picture:
     """Every pixel fetched from ``share`` of its flow away."""
     warped = np.empty_like(picture)
+    # Thumbnails have no detail to lose: softened, they would promise less change than frames show.
+    sharpness = cv2.INTER_LINEAR if picture.ndim == 2 else cv2.INTER_LANCZOS4
     for layer, into in zip(layers(picture), layers(warped), strict=True):
         height, width = layer.shape[:2]
         large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
         places = cv2.scaleAdd(large, share * width / flow.shape[1], _grid(width, height))
-        into[...] = cv2.remap(layer, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]  # the stub forgets that no second map is needed
+        into[...] = cv2.remap(layer, places, None, sharpness, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]  # the stub forgets that no second map is needed
     return warped
 
 
