@@ -69,6 +69,7 @@ def _is_exact(facts: Facts, width: int, height: int, frames: int, fps: int) -> b
         (facts.codec, facts.pix_fmt) == ("h264", "yuv420p")
         and (facts.width, facts.height, facts.frames) == (width, height, frames)
         and facts.constant_rate
+        and facts.bt709
         and not facts.turned
         and facts.pixel_aspect == 1
         and math.isclose(facts.fps, fps, rel_tol=1e-6)

@@ -76,7 +76,7 @@ def _shape_clip(source: str, request: VideoRequest, limits: Limits, folder: Path
     given.write_bytes(_read_clip(source, limits.max_bytes))
     width, height = request.aspect.size
     facts = probe(given, limits)
-    frames = round(facts.frames / facts.fps * FPS) if request.extend else request.frames
+    frames = max(1, round(facts.frames / facts.fps * FPS)) if request.extend else request.frames
     conform(given, shaped, width=width, height=height, frames=frames, facts=facts, limits=limits)
     if shaped.stat().st_size > picture.MAX_BYTES:
         raise InputValidationError("The clip is too large in its new shape: give a shorter one.")
