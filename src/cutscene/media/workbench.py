@@ -132,6 +132,8 @@ class Workbench:
 
     def _hand_over(self, connection: socket.socket) -> None:
         if self._control is None or self._server is None or self._server.poll() is not None:
+            if self._control is not None:
+                self._control.close()
             self._control, self._server = _start()
         with suppress(ConnectionError):
             socket.send_fds(self._control, [b"\0"], [connection.fileno()])
