@@ -19,32 +19,8 @@ __all__ = ["CLIP_MUTATORS", "PICTURE_MUTATORS", "clips", "pictures"]
 Mutator = Callable[[Random, bytes, Sequence[bytes]], bytes]
 """Chance, what to break, and all that there is to mix it with."""
 
-_TABLES: Final = (
-    b"stsz",
-    b"stts",
-    b"ctts",
-    b"stsc",
-    b"stco",
-    b"stss",
-    b"elst",
-    b"trun",
-    b"sidx",
-    b"dref",
-    b"stsd",
-)
-_CONTAINERS: Final = (
-    b"moov",
-    b"trak",
-    b"mdia",
-    b"minf",
-    b"dinf",
-    b"stbl",
-    b"edts",
-    b"mvex",
-    b"moof",
-    b"traf",
-    b"udta",
-)
+_TABLES: Final = tuple(b"stsz stts ctts stsc stco stss elst trun sidx dref stsd".split())
+_CONTAINERS: Final = tuple(b"moov trak mdia minf dinf stbl edts mvex moof traf udta".split())
 _WILD: Final = (0, 1, 2, 7, 8, 9, 16, 255, 2**15, 2**16, 40_000, 40_001, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 
 

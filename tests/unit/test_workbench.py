@@ -126,7 +126,7 @@ async def test_a_server_that_was_killed_is_replaced(workbench: Workbench, tmp_pa
 
 async def test_signals_of_the_terminal_and_the_system_are_left_to_whoever_asked(workbench: Workbench) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        assert await workbench.run(signal.raise_signal, number) is None
+        await workbench.run(signal.raise_signal, number)
     assert await workbench.run(os.getpgid, 0) != os.getpgid(0)
 
 

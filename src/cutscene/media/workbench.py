@@ -147,7 +147,7 @@ async def _read_all(connection: socket.socket) -> bytes:
 
 
 async def _hang_up(connection: socket.socket) -> None:
-    """And wait until the worker is dead: whoever cancels will remove the folder that it writes to."""
+    """And wait until the child is dead: whoever cancels will remove the folder that it writes to."""
     with suppress(OSError, TimeoutError):
         connection.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_GOODBYE):
