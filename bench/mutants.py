@@ -125,14 +125,14 @@ def _splice(chance: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def _places(data: bytes, kinds: Sequence[bytes]) -> list[int]:
-    """Where the names of such boxes begin."""
+    """Where the names of such boxes begin; the first box of all if there is none left."""
     found = []
     for kind in kinds:
         at = data.find(kind)
         while at >= 4:
             found.append(at)
             at = data.find(kind, at + 1)
-    return found
+    return found or [4]
 
 
 def _in_tables(first: int, most: int) -> Mutator:

@@ -31,12 +31,13 @@ import cutscene.media
 from cutscene.errors import CutsceneError
 from cutscene.media.boxes import UnplayableVideo
 
-__all__ = ["HEADER", "TRAILER", "Ended"]
+__all__ = ["DONE", "HEADER", "TRAILER", "Ended"]
 
 HEADER: Final = struct.Struct("!dQQ")
 """Before the pickled ``(folder to stand in, work, args)``: seconds, bytes of memory, bytes that follow."""
-TRAILER: Final = struct.Struct("!BQI")
-"""After the pickled ``(value, error)`` and the noise: how it `Ended`, peak memory, bytes of noise."""
+TRAILER: Final = struct.Struct("!BQI4s")
+"""After the pickled ``(value, error)`` and the noise: how it `Ended`, peak memory, bytes of noise, `DONE`."""
+DONE: Final = b"done"
 
 _NOISE: Final = 4096
 """Bytes of what native libraries print that are kept: the last ones."""
@@ -100,7 +101,7 @@ def _keep(connection: socket.socket) -> None:
     os.close(printed)
     keeper = _Keeper(child, connection.fileno(), noise)
     ended, peak = keeper.watch(time.monotonic() + seconds)
-    connection.sendall(keeper.heard + TRAILER.pack(ended, peak, len(keeper.heard)))
+    connection.sendall(keeper.heard + TRAILER.pack(ended, peak, len(keeper.heard), DONE))
 
 
 @dataclass(slots=True)
