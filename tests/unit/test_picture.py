@@ -82,6 +82,31 @@ def test_bad_files_are_named_and_explained(tmp_path: Path, name: str, content: b
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "kind", ["TIFF", "AVIF", "BMP", "ICO", "PPM", "TGA", "JPEG2000", "PDF", "EPS", "ICNS"]
+)
+def test_other_formats_are_refused_with_those_that_are_accepted(
+    tmp_path: Path, photo: Image.Image, kind: str
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(encoded(photo.resize((64, 64)), kind))
+    with pytest.raises(
+        InputValidationError, match=r"^photo is not a picture: give a JPEG, PNG or WebP file\.$"
+    ):
+        read_picture(str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", "%!PS-Adobe-3.0", "#EXTM3U", "P5 9 9"],
+)
+def test_text_is_no_picture(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "photo.png"
+    path.write_text(text)
+    with pytest.raises(InputValidationError, match="is not a picture: give a JPEG, PNG or WebP file"):
+        read_picture(str(path))
+
+
 def test_a_missing_file_a_directory_and_no_name_are_explained(tmp_path: Path) -> None:
     with pytest.raises(InputValidationError, match=r"^none\.png does not exist: check the path"):
         read_picture(str(tmp_path / "none.png"))
@@ -194,6 +219,57 @@ def test_every_mode_comes_out_as_rgb(mode: str) -> None:
     kind = "JPEG" if mode == "CMYK" else "PNG"
     result = pixels(crop_to(encoded(Image.new(mode, (32, 32)), kind), 16, 16))
     assert result.shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("CMYK", "JPEG"), ("RGB", "JPEG"), ("P", "PNG"), ("P", "GIF"), ("RGBA", "WEBP"), ("RGBA", "PNG")],
+)
+def test_every_mode_keeps_its_colours(mode: str, kind: str) -> None:
+    orange = Image.new("RGB", (32, 32), (230, 120, 40)).convert(mode)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    colour = pixels(crop_to(encoded(orange, kind, **options), 16, 16)).mean((0, 1))
+    assert colour.tolist() == pytest.approx([230, 120, 40], abs=4)
+
+
+def test_16_bits_of_colour_are_read() -> None:
+    """Pillow reads them, and writes none: a PNG by hand, half red."""
+    row = b"\0" + struct.pack(">HHH", 0x8000, 0, 0) * 8
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    data += chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
+    assert pixels(crop_to(data, 8, 8))[4, 4].tolist() == pytest.approx([128, 0, 0], abs=2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 10), (10, 20_000), (1, 5000), (3, 2)])
+def test_splinters_and_specks_are_cropped(size: tuple[int, int]) -> None:
+    picture = crop_to(encoded(Image.new("RGB", size, "teal")), 1280, 720)
+    assert picture.width <= size[0]
+    assert picture.height <= size[1]
+    assert pixels(picture)[0, 0].tolist() == [0, 128, 128]
+
+
+def test_as_many_pixels_as_are_set_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(Image.new("RGB", (1500, 1000))))
+    data = read_picture(str(path), max_pixels=1_500_000)
+    with pytest.raises(InputValidationError, match="more than 1 million pixels"):
+        read_picture(str(path), max_pixels=1_499_999)
+    with pytest.raises(InputValidationError, match="more than 1 million pixels"):
+        crop_to(data, 16, 9, max_pixels=1_499_999)
+
+
+def test_a_bomb_of_text_in_a_picture_is_refused(photo: Image.Image) -> None:
+    """A kilobyte that unpacks to a gigabyte, in a place where nobody looks."""
+    body = b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)
+    chunk = struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
+    data = encoded(photo)
+    with pytest.raises(InputValidationError, match="damaged"):
+        crop_to(data[:33] + chunk + data[33:], 160, 90)
 
 
 def test_16_bits_are_scaled_and_not_clipped() -> None:

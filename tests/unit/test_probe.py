@@ -42,6 +42,7 @@ def test_the_facts_are_measured(clip: Path) -> None:
         codec="h264",
         profile="High",
         pix_fmt="yuv420p",
+        bt709=True,
         turned=False,
         pixel_aspect=1.0,
         frames=12,

@@ -29,6 +29,18 @@ from cutscene.settings import Settings
         ("RUNWAY_POLL_INTERVAL_MS", "1", "RUNWAY_POLL_INTERVAL_MS: input should be greater"),
         ("RUNWAY_TIMEOUT_MS", "soon", "RUNWAY_TIMEOUT_MS: input should be a valid integer"),
         ("RUNWAY_ACCOUNT_CONCURRENCY", "0", "RUNWAY_ACCOUNT_CONCURRENCY: input should be greater"),
+        ("CUTSCENE_MEDIA_MAX_BYTES", "0", "CUTSCENE_MEDIA_MAX_BYTES: input should be greater"),
+        ("CUTSCENE_MEDIA_MAX_PIXELS", "1e9", "CUTSCENE_MEDIA_MAX_PIXELS: input should be"),
+        (
+            "CUTSCENE_MEDIA_MAX_PICTURE_PIXELS",
+            "90000000",
+            "CUTSCENE_MEDIA_MAX_PICTURE_PIXELS: input should be",
+        ),
+        ("CUTSCENE_MEDIA_MAX_SECONDS", "3600", "CUTSCENE_MEDIA_MAX_SECONDS: input should be less"),
+        ("CUTSCENE_MEDIA_MAX_FRAMES", "0", "CUTSCENE_MEDIA_MAX_FRAMES: input should be greater"),
+        ("CUTSCENE_MEDIA_DECODE_SECONDS", "nan", "CUTSCENE_MEDIA_DECODE_SECONDS: input should be"),
+        ("CUTSCENE_MEDIA_WORK_SECONDS", "inf", "CUTSCENE_MEDIA_WORK_SECONDS: input should be"),
+        ("CUTSCENE_MEDIA_MEMORY_MB", "64", "CUTSCENE_MEDIA_MEMORY_MB: input should be greater"),
         ("RUNWAY_MAX_PROMPT_CHARS", "0", "RUNWAY_MAX_PROMPT_CHARS: input should be greater"),
     ],
 )

@@ -1,7 +1,7 @@
 """The process that work on media is forked from; `workbench` starts it and talks to it.
 
 It has imported everything and runs nothing itself. For each piece of work it forks a keeper, which
-forks the worker and ends it: when its time is over, and when whoever asked hangs up, on purpose or
+forks the child and ends it: when its time is over, and when whoever asked hangs up, on purpose or
 by dying. So no native code, however stuck, outlives the wish for it.
 """
 
@@ -31,12 +31,13 @@ import cutscene.media
 from cutscene.errors import CutsceneError
 from cutscene.media.boxes import UnplayableVideo
 
-__all__ = ["HEADER", "TRAILER", "Ended"]
+__all__ = ["DONE", "HEADER", "TRAILER", "Ended"]
 
 HEADER: Final = struct.Struct("!dQQ")
 """Before the pickled ``(folder to stand in, work, args)``: seconds, bytes of memory, bytes that follow."""
-TRAILER: Final = struct.Struct("!BQI")
-"""After the pickled ``(value, error)`` and the noise: how it `Ended`, peak memory, bytes of noise."""
+TRAILER: Final = struct.Struct("!BQI4s")
+"""After the pickled ``(value, error)`` and the noise: how it `Ended`, peak memory, bytes of noise, `DONE`."""
+DONE: Final = b"done"
 
 _NOISE: Final = 4096
 """Bytes of what native libraries print that are kept: the last ones."""
@@ -45,7 +46,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 class Ended(IntEnum):
-    """How a worker's life ended."""
+    """How a child's life ended."""
 
     BY_ITSELF = 0
     BY_A_SIGNAL = 1
@@ -94,29 +95,29 @@ def _keep(connection: socket.socket) -> None:
         seconds, memory, size = HEADER.unpack(incoming.read(HEADER.size))
         request = incoming.read(size)
     noise, printed = os.pipe()
-    worker = os.fork()
-    if worker == 0:
+    child = os.fork()
+    if child == 0:
         _leave_after(lambda: _work(connection, request, printed, memory))
     os.close(printed)
-    keeper = _Keeper(worker, connection.fileno(), noise)
+    keeper = _Keeper(child, connection.fileno(), noise)
     ended, peak = keeper.watch(time.monotonic() + seconds)
-    connection.sendall(keeper.heard + TRAILER.pack(ended, peak, len(keeper.heard)))
+    connection.sendall(keeper.heard + TRAILER.pack(ended, peak, len(keeper.heard), DONE))
 
 
 @dataclass(slots=True)
 class _Keeper:
-    worker: int
+    child: int
     connection: int
     noise: int
     heard: bytes = b""
 
     def watch(self, deadline: float) -> tuple[Ended, int]:
-        """Wait for the worker, or end it; how it ended, and its peak memory in bytes."""
-        life = os.pidfd_open(self.worker)
+        """Wait for the child, or end it; how it ended, and its peak memory in bytes."""
+        life = os.pidfd_open(self.child)
         ended = self._wait(life, deadline)
         if ended is not None:
-            os.kill(self.worker, signal.SIGKILL)
-        _, status, usage = os.wait4(self.worker, 0)
+            os.kill(self.child, signal.SIGKILL)
+        _, status, usage = os.wait4(self.child, 0)
         while self._listen():
             pass
         if ended is None:
@@ -124,7 +125,7 @@ class _Keeper:
         return ended, usage.ru_maxrss * 1024
 
     def _wait(self, life: int, deadline: float) -> Ended | None:
-        """Why the worker has to be ended; None: it has ended."""
+        """Why the child has to be ended; None: it has ended."""
         watched = {life, self.connection, self.noise}
         while ready := _ready(watched, deadline):
             if self.connection in ready:

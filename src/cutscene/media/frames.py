@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
 from cutscene.media.encode import to_yuv
 from cutscene.media.orientation import UPRIGHT, Orientation, orientation
-from cutscene.media.probe import frames_of, is_untagged_hd, open_video, pixel_aspect
+from cutscene.media.probe import frames_of, is_bt709, is_untagged_hd, open_video, pixel_aspect
 
 __all__ = [
     "Frame",
@@ -74,7 +74,7 @@ def from_video(frame: VideoFrame, pixel_aspect: float = 1.0, *, size: tuple[int,
     """
     lies = orientation(frame)
     width, height = size or (_even(frame.width * pixel_aspect), _even(frame.height))
-    if not _is_plain(frame) or (width, height) != (frame.width, frame.height):
+    if not is_bt709(frame) or (frame.format.name, frame.width, frame.height) != ("yuv420p", width, height):
         frame = _plain(frame, width, height)
     return _upright(np.ascontiguousarray(frame.to_ndarray(), dtype=np.uint8), lies)
 
@@ -107,14 +107,6 @@ def to_picture(frame: Frame) -> NDArray[np.uint8]:
 
 def _even(side: float) -> int:
     return max(2, int(side) // 2 * 2)
-
-
-def _is_plain(frame: VideoFrame) -> bool:
-    return (
-        frame.format.name == "yuv420p"
-        and frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
-        and (frame.colorspace == Colorspace.ITU709 or is_untagged_hd(frame))
-    )
 
 
 def _plain(frame: VideoFrame, width: int, height: int) -> VideoFrame:

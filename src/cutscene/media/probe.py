@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import av
 import numpy as np
@@ -26,7 +26,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -38,6 +38,7 @@ __all__ = [
     "Facts",
     "decode",
     "frames_of",
+    "is_bt709",
     "is_untagged_hd",
     "open_video",
     "pixel_aspect",
@@ -59,6 +60,8 @@ class Facts:
     """As `Codec` has it, where it does."""
     profile: str | None
     pix_fmt: str
+    bt709: bool
+    """The colours are BT.709 in limited range, or untagged and meant so."""
     turned: bool
     """The coded pictures lie on their side, upside down or mirrored."""
     pixel_aspect: float
@@ -103,6 +106,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> Facts:
             codec=_CODECS.get(codec.name, codec.name),
             profile=codec.profile,
             pix_fmt=shape.pix_fmt,
+            bt709=shape.bt709,
             turned=shape.lies != UPRIGHT,
             pixel_aspect=aspect,
             frames=frames,
@@ -155,6 +159,13 @@ def to_bgr(frame: VideoFrame, width: int | None = None, height: int | None = Non
 def is_untagged_hd(frame: VideoFrame) -> bool:
     """Whether a frame is BT.709 without saying so."""
     return frame.colorspace == _UNTAGGED and (frame.width >= 1280 or frame.height > 576)
+
+
+def is_bt709(frame: VideoFrame) -> bool:
+    """Whether a frame has the colours that finished clips have: BT.709 in limited range."""
+    return frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG) and (
+        frame.colorspace == Colorspace.ITU709 or is_untagged_hd(frame)
+    )
 
 
 _UNTAGGED: Final = 2
@@ -210,7 +221,8 @@ def _video_stream(container: InputContainer, limits: Limits) -> VideoStream:
         raise UnplayableVideo(f"The file has {len(streams)} video tracks instead of one.")
     codec: VideoCodecContext | None = streams[0].codec_context
     if codec is None or codec.name not in limits.codecs:
-        raise UnplayableVideo("The video is in a format that is not accepted: H.264 is.")
+        name = "an unknown codec" if codec is None else codec.name
+        raise UnplayableVideo(f"Video in {name} is not accepted: give H.264 in an MP4.")
     aspect = pixel_aspect(streams[0])
     if not 0 < codec.width * codec.height * max(1.0, aspect) <= limits.max_pixels:
         raise UnplayableVideo(f"A picture size of {codec.width}x{codec.height} pixels is not accepted.")
@@ -235,13 +247,21 @@ def frames_of(container: InputContainer, stream: VideoStream, limits: Limits) ->
         raise UnplayableVideo("The video has no pictures in it.")
 
 
+_MAX_FPS: Final = 1000
+
+
 class _Shape(NamedTuple):
     """What has to be the same of all pictures of a video."""
 
     width: int
     height: int
     pix_fmt: str
+    bt709: bool
     lies: Orientation
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Self:
+        return cls(frame.width, frame.height, frame.format.name, is_bt709(frame), orientation(frame))
 
 
 def _timeline(frames: Iterator[VideoFrame], time_base: Fraction) -> tuple[_Shape, int, Fraction, bool]:
@@ -252,7 +272,7 @@ def _timeline(frames: Iterator[VideoFrame], time_base: Fraction) -> tuple[_Shape
     for frame in frames:
         if frame.pts is None or (times and frame.pts <= times[-1]):
             raise UnplayableVideo("The pictures of the video are not in order.")
-        shapes.add(_Shape(frame.width, frame.height, frame.format.name, orientation(frame)))
+        shapes.add(_Shape.of(frame))
         times.append(frame.pts)
         last = frame.duration
     if len(shapes) != 1:
@@ -261,6 +281,8 @@ def _timeline(frames: Iterator[VideoFrame], time_base: Fraction) -> tuple[_Shape
     seconds = (times[-1] - times[0] + (max(steps) if len(steps) == 1 else last)) * time_base
     if seconds <= 0:
         raise UnplayableVideo("The video does not say how long its pictures last.")
+    if len(times) / seconds > _MAX_FPS:
+        raise UnplayableVideo("The pictures of the video follow each other too fast to be seen.")
     # WebM counts in milliseconds, which few rates are whole numbers of.
     is_constant = len(steps) <= 1 or (time_base == _MILLISECOND and max(steps) - min(steps) <= 1)
     return shapes.pop(), len(times), seconds, is_constant

@@ -241,6 +241,7 @@ def _is_exact(facts: Facts, recipe: Recipe) -> bool:
         and (facts.width, facts.height) == (recipe.width, recipe.height)
         and 0 <= recipe.frames - facts.frames <= 1
         and facts.constant_rate
+        and facts.bt709
         and not facts.turned
         and facts.pixel_aspect == 1
         and math.isclose(facts.fps, recipe.fps, rel_tol=1e-6)

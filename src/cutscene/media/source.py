@@ -75,7 +75,7 @@ async def shape_clip(
 ) -> bytes:
     """An MP4 in the request's aspect, as long as that; raises `InputValidationError`."""
     width, height = request.aspect.size
-    shape = recipe.Recipe(width=width, height=height, frames=round(seconds * FPS))
+    shape = recipe.Recipe(width=width, height=height, frames=max(1, round(seconds * FPS)))
     with _as_file(data, scratch) as given, _refusing("clip"):
         shaped = given.with_name("shaped.mp4")
         pieces = (recipe.Piece(path=given),)

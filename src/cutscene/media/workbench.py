@@ -24,7 +24,7 @@ import structlog
 
 from cutscene.errors import ProviderError
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits, UnplayableVideo
-from cutscene.media.forkserver import HEADER, TRAILER, Ended
+from cutscene.media.forkserver import DONE, HEADER, TRAILER, Ended
 
 __all__ = ["Attempt", "Workbench"]
 
@@ -94,12 +94,13 @@ class Workbench:
 
     async def attempt(self, work: Callable[[*Ts], T], *args: *Ts, seconds: float | None = None) -> Attempt[T]:
         """The same, with all that is known of how it went; raises nothing of the work's."""
-        body = pickle.dumps((Path.cwd(), work, args))
-        bounds = (seconds or self.limits.work_seconds, self.limits.max_memory)
-        request = HEADER.pack(*bounds, len(body)) + body
+        body = pickle.dumps((_folder(), work, args))
+        seconds = self.limits.work_seconds if seconds is None else seconds
+        request = HEADER.pack(seconds, self.limits.max_memory, len(body)) + body
         async with self._turns:
             for _ in range(_STARTS):
-                if answer := await self._ask(request):
+                answer = await self._ask(request)
+                if answer.endswith(DONE):
                     return _read(answer)
         raise ProviderError("The process that decodes media does not stay alive: see the log.")
 
@@ -115,7 +116,7 @@ class Workbench:
         self._server = self._control = None
 
     async def _ask(self, request: bytes) -> bytes:
-        """Everything that comes back; nothing where the server or the keeper is dead."""
+        """Everything that comes back; cut off where the server or the keeper is dead."""
         ours, theirs = socket.socketpair()
         with ours:
             ours.setblocking(False)
@@ -132,6 +133,8 @@ class Workbench:
 
     def _hand_over(self, connection: socket.socket) -> None:
         if self._control is None or self._server is None or self._server.poll() is not None:
+            if self._control is not None:
+                self._control.close()
             self._control, self._server = _start()
         with suppress(ConnectionError):
             socket.send_fds(self._control, [b"\0"], [connection.fileno()])
@@ -145,7 +148,7 @@ async def _read_all(connection: socket.socket) -> bytes:
 
 
 async def _hang_up(connection: socket.socket) -> None:
-    """And wait until the worker is dead: whoever cancels will remove the folder that it writes to."""
+    """And wait until the child is dead: whoever cancels will remove the folder that it writes to."""
     with suppress(OSError, TimeoutError):
         connection.shutdown(socket.SHUT_WR)
         async with asyncio.timeout(_GOODBYE):
@@ -155,7 +158,7 @@ async def _hang_up(connection: socket.socket) -> None:
 def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
     ours, theirs = socket.socketpair()
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    environment["PYTHONPATH"] = os.pathsep.join(entry or str(_folder()) for entry in sys.path)
     environment["OPENBLAS_NUM_THREADS"] = "1"  # whoever forks must not have threads
     command = [sys.executable, "-P", "-m", "cutscene.media.forkserver", str(theirs.fileno())]
     with theirs:
@@ -169,6 +172,14 @@ def _start() -> tuple[socket.socket, subprocess.Popen[bytes]]:
         )
 
 
+def _folder() -> Path:
+    """Where relative paths begin, for a child too; a folder that was removed is no reason to fail."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
 def _bury(server: subprocess.Popen[bytes]) -> None:
     try:
         server.wait(_GOODBYE)
@@ -178,7 +189,7 @@ def _bury(server: subprocess.Popen[bytes]) -> None:
 
 
 def _read(answer: bytes) -> Attempt[Any]:
-    ended, peak, heard = TRAILER.unpack(answer[-TRAILER.size :])
+    ended, peak, heard, _ = TRAILER.unpack(answer[-TRAILER.size :])
     end = len(answer) - TRAILER.size - heard
     whole = ended == Ended.BY_ITSELF
     value, error = pickle.loads(answer[:end]) if whole else (None, None)  # noqa: S301 -- from our own child
