@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutscene.media.frames import Frame, from_picture, read_frames, to_picture
-from cutscene.providers.local.renderer import Shot, render
+from cutscene.providers.local.renderer import Moves, Shot, render
 
 __all__ = ["HEIGHT", "KEYFRAMES", "WIDTH", "clips", "rendered"]
 
@@ -29,18 +29,29 @@ def clips(count: int, footage: Path | None) -> Iterator[tuple[str, list[Frame]]]
     """Name and ``count`` frames of every clip; ``footage`` is a folder with real ones."""
     for name, draw in _DRAWN.items():
         yield name, [from_picture(picture) for picture in draw(count)]
-    for name in KEYFRAMES:
-        yield name, rendered(name, count, loop=False)
+    for name in KEYFRAMES:  # the camera is held, as models are asked to where a loop is wanted
+        yield f"{name}, held", rendered(name, count, loop=False, moves=Moves())
+    for name in ("castle", "neon city"):
+        yield f"{name}, travelling", rendered(name, count, loop=False)
     for path in sorted(footage.rglob("*.mp4")) if footage else ():
         frames = [_sized(frame) for frame in _first(read_frames(path), count)]
         if len(frames) == count:
             yield path.stem, frames
 
 
-def rendered(name: str, count: int, *, loop: bool) -> list[Frame]:
+def rendered(name: str, count: int, *, loop: bool, moves: Moves | None = None) -> list[Frame]:
     """A shot of the local renderer, as it comes back from its encoding."""
     image = _STILL.read_bytes() if name == "still" else None
-    shot = Shot(prompt=name, image=image, width=WIDTH, height=HEIGHT, frames=count, seed=3, loop=loop)
+    shot = Shot(
+        prompt=name,
+        image=image,
+        width=WIDTH,
+        height=HEIGHT,
+        frames=count,
+        seed=3,
+        loop=loop,
+        moves=moves,
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shot.mp4"
         render(shot, path)

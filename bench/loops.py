@@ -26,6 +26,7 @@ from cutscene.media.frames import Frame, read_frames, size_of, to_picture, to_vi
 from cutscene.media.loop import LoopPlan, looped, plan_loop
 from cutscene.media.loop_search import Cut, Footage, likely_cuts
 from cutscene.media.seam import Seam, measure_seam, seam, thumbnails_of
+from cutscene.media.warp import Morph
 from cutscene.providers.local.renderer import Shot, render
 from cutscene.specs import Easing, LoopStyle
 from loop_clips import KEYFRAMES, clips, rendered
@@ -34,7 +35,6 @@ FPS: Final = 24
 GIVEN: Final = 5 * FPS
 ASKED: Final = 4 * FPS
 """Frames."""
-CRF: Final = 15
 """What loops are encoded with."""
 OUT: Final = Path(__file__).parent / "out"
 
@@ -103,7 +103,8 @@ def fixed(footage: Footage, cut: Cut, *, morph: bool = False) -> LoopPlan:
 
 def worst_ghost(footage: Footage, cut: Cut, blend: Blend) -> float:
     pairs = [(footage.pictures[tail], footage.pictures[head]) for tail, head in cut.pairs]
-    return max(blend.ghost(*blend.align(*pair, index), index) for index, pair in enumerate(pairs))
+    moving = Morph()
+    return max(blend.ghost(*blend.align(*pair, index, moving), index) for index, pair in enumerate(pairs))
 
 
 def score(frames: Sequence[Frame], plan: LoopPlan) -> float:
@@ -121,10 +122,12 @@ def score_keyframes(name: str) -> float:
     return score(frames, plan_ours([thumbnail(to_picture(frame)) for frame in frames]))
 
 
-def write(path: Path, frames: Iterator[Frame], *, crf: float = CRF, preset: Preset = "superfast") -> None:
+def write(
+    path: Path, frames: Iterator[Frame], *, crf: float | None = None, preset: Preset = "superfast"
+) -> None:
     first = next(frames)
     width, height = size_of(first)
-    with Encoder(path, width=width, height=height, fps=FPS, crf=crf, preset=preset) as encoder:
+    with Encoder(path, width=width, height=height, fps=FPS, loop=True, crf=crf, preset=preset) as encoder:
         encoder.write(to_video(first))
         for frame in frames:
             encoder.write(to_video(frame))

@@ -7,7 +7,7 @@ import pytest
 
 from cutscene.media.blend import Blend, crossing, ease, ghost
 from cutscene.media.frames import from_picture, planes, to_picture
-from cutscene.media.warp import between
+from cutscene.media.warp import Morph, between
 from cutscene.specs import Easing
 
 HALF = np.full((90, 160), 0.5, np.float32)
@@ -45,7 +45,7 @@ def test_a_torn_picture_is_no_better_than_a_ghost(texture: Any) -> None:
 
 def test_a_crossfade_is_the_mean_in_its_middle(texture: Any) -> None:
     one, other = texture(160, 90, 1), texture(160, 90, 2)
-    mixed = Blend(frames=3).mix(one, other, 1)
+    mixed = Blend(frames=3).mix(one, other, 1, Morph())
     assert np.abs(mixed.astype(int) - (one.astype(int) + other) / 2).max() <= 1
 
 
@@ -54,17 +54,17 @@ def test_frames_are_mixed_as_their_pictures_are(texture: Any) -> None:
     other = np.roll(one, 4, axis=1)
     middle = np.full((88, 160), 0.5, np.float32)
     for blend in (Blend(frames=5), Blend(frames=5, crossing=middle), Blend(frames=5, morph=True)):
-        frame = to_picture(blend.mix(from_picture(one), from_picture(other), 1))
-        assert np.abs(frame.astype(int) - blend.mix(one, other, 1)).mean() < 4
+        frame = to_picture(blend.mix(from_picture(one), from_picture(other), 1, Morph()))
+        assert np.abs(frame.astype(int) - blend.mix(one, other, 1, Morph())).mean() < 4
 
 
 def test_a_morph_moves_where_a_crossfade_shows_twice(texture: Any) -> None:
     view = texture(160, 90)
     moved = np.roll(view, 6, axis=1)
     fade, morph = Blend(frames=3), Blend(frames=3, morph=True)
-    assert morph.ghost(*morph.align(view, moved, 1), 1) < 0.3 * fade.ghost(view, moved, 1)
+    assert morph.ghost(*morph.align(view, moved, 1, Morph()), 1) < 0.3 * fade.ghost(view, moved, 1)
     expected = np.roll(view, 3, axis=1)[:, 20:-20].astype(int)
-    assert np.abs(morph.mix(view, moved, 1)[:, 20:-20] - expected).mean() < 5
+    assert np.abs(morph.mix(view, moved, 1, Morph())[:, 20:-20] - expected).mean() < 5
 
 
 def test_each_spot_crosses_while_both_show_the_same_there() -> None:
@@ -84,8 +84,8 @@ def test_each_spot_crosses_while_both_show_the_same_there() -> None:
 def test_spots_have_all_crossed_at_both_ends(texture: Any) -> None:
     one, other = texture(160, 90, 1), texture(160, 90, 2)
     blend = Blend(frames=40, crossing=crossing([(one, other)] * 40))
-    assert np.abs(blend.mix(one, other, 0).astype(int) - one).max() <= 4
-    assert np.abs(blend.mix(one, other, 39).astype(int) - other).max() <= 4
+    assert np.abs(blend.mix(one, other, 0, Morph()).astype(int) - one).max() <= 4
+    assert np.abs(blend.mix(one, other, 39, Morph()).astype(int) - other).max() <= 4
 
 
 def test_between_two_frames_things_are_on_their_way(texture: Any) -> None:
@@ -101,6 +101,6 @@ def test_planes_of_a_frame_keep_their_places(texture: Any) -> None:
     gray = np.full((88, 160, 3), 128, np.uint8)
     red = gray.copy()
     red[..., 2] = 250
-    mixed = Blend(frames=1, morph=True).mix(from_picture(red), from_picture(red), 0)
+    mixed = Blend(frames=1, morph=True).mix(from_picture(red), from_picture(red), 0, Morph())
     for plane, expected in zip(planes(mixed), planes(from_picture(red)), strict=True):
         assert np.abs(plane.astype(int) - expected).max() <= 1

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutscene.media.change import View, detail
-from cutscene.media.warp import Picture, layers, moved_together
+from cutscene.media.warp import Morph, Picture, layers, mixed, rounded
 from cutscene.specs import Easing
 
 __all__ = ["Blend", "crossing", "ease", "ghost"]
@@ -42,25 +42,26 @@ class Blend:
     crossing: Map | None = field(default=None, compare=False, repr=False)
     """When each spot crosses over, 0-1 of the blend; None: all together."""
 
-    def mix(self, tail: Picture, head: Picture, index: int) -> Picture:
+    def mix(self, tail: Picture, head: Picture, index: int, morph: Morph) -> Picture:
         """Picture number ``index`` of the blend; before 0 it is all tail, at ``frames`` all head."""
-        return self.mix_aligned(*self.align(tail, head, index), index)
+        return self.mix_aligned(*self.align(tail, head, index, morph), index)
 
-    def align(self, tail: Picture, head: Picture, index: int) -> Pair:
-        """Both as they are mixed."""
+    def align(self, tail: Picture, head: Picture, index: int, morph: Morph) -> Pair:
+        """Both as they are mixed; ``morph`` is the same for all pictures of a blend."""
         if not self.morph:
             return tail, head
-        return moved_together(tail, head, ease(self._time(index), self.easing))
+        return morph.moved(tail, head, ease(self._time(index), self.easing))
 
     def mix_aligned(self, tail: Picture, head: Picture, index: int) -> Picture:
         if self.crossing is None:
             weight = ease(self._time(index), self.easing)
-            return np.asarray(cv2.addWeighted(tail, 1 - weight, head, weight, 0), np.uint8)
-        weights, mixed = self.weights(index, self.crossing), np.empty_like(tail)
-        for one, other, into in zip(layers(tail), layers(head), layers(mixed), strict=True):
+            return mixed(tail, head, weight)
+        weights, target = self.weights(index, self.crossing), np.empty_like(tail)
+        for one, other, into in zip(layers(tail), layers(head), layers(target), strict=True):
             local = cv2.resize(weights, into.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-            into[...] = cv2.blendLinear(one, other, 1 - local, local)
-        return mixed
+            exact = cv2.blendLinear(one.astype(np.float32), other.astype(np.float32), 1 - local, local)
+            into[...] = rounded(np.asarray(exact, np.float32))
+        return target
 
     def weights(self, index: int, crossing: Map) -> Map:
         """Of the head at every spot."""

@@ -43,6 +43,13 @@ _X264: Final = {
     "8x8dct": 1,
     "cabac": 1,
 }
+_X264_LOOP: Final[dict[str, float]] = {
+    # Still parts as good as moving ones, from the first frame to the last.
+    "qcomp": 1.0,
+}
+_CRF: Final = 18
+_LOOP_CRF: Final = 10
+"""In a loop the codec's noise shows at the seam, most where motion is slow."""
 _X265: Final[Mapping[str, float | str]] = {
     "log-level": "error",
     "cutree": 0,
@@ -75,7 +82,8 @@ class Encoder:
     """Writes frames to a file; leaving the block flushes and closes it.
 
     ``width`` and ``height`` are even pixels. ``crf`` is x264's quality, translated for other
-    codecs: lower is better and bigger. With ``bitrate_kbps`` the file has that rate on average.
+    codecs: lower is better and bigger. ``loop`` is for clips that are played again and again: nobody
+    is to see where they start. With ``bitrate_kbps`` the file has that rate on average.
     ``sound`` stands beside the pictures from their first on.
     """
 
@@ -87,7 +95,8 @@ class Encoder:
         height: int,
         fps: int = 24,
         preset: Preset = "superfast",
-        crf: float = 18,
+        crf: float | None = None,
+        loop: bool = False,
         container: Container = Container.MP4,
         codec: Codec = Codec.H264,
         bitrate_kbps: int | None = None,
@@ -97,7 +106,8 @@ class Encoder:
             raise ValueError(f"{width}x{height}: yuv420p needs an even width and height")
         movflags = {"movflags": "+faststart"} if container is Container.MP4 else {}
         self._container = av.open(str(path), "w", format=container.value, options=movflags)
-        options = _options(codec, preset, crf, bitrate_kbps)
+        quality = crf if crf is not None else _LOOP_CRF if loop else _CRF
+        options = _options(codec, preset, quality, bitrate_kbps, loop=loop)
         stream = self._container.add_stream(_ENCODERS[codec], rate=fps, options=options)
         assert isinstance(stream, VideoStream)
         self._stream = stream
@@ -149,12 +159,15 @@ _SOUND: Final = {Container.MP4: "aac", Container.WEBM: "libopus"}
 _ENCODERS: Final = {Codec.H264: "libx264", Codec.H265: "libx265", Codec.VP9: "libvpx-vp9"}
 
 
-def _options(codec: Codec, preset: Preset, crf: float, bitrate_kbps: int | None) -> dict[str, str]:
+def _options(
+    codec: Codec, preset: Preset, crf: float, bitrate_kbps: int | None, *, loop: bool
+) -> dict[str, str]:
     """FFmpeg's, for one codec; a rate takes the place of a quality."""
     quality = {} if bitrate_kbps is not None else {"crf": f"{crf + _CRF_ABOVE_X264[codec]:g}"}
     match codec:
         case Codec.H264:
-            return {"preset": preset, **quality, **_rate(bitrate_kbps), "x264-params": _joined(_X264)}
+            parameters = _joined(_X264 | _X264_LOOP if loop else _X264)
+            return {"preset": preset, **quality, **_rate(bitrate_kbps), "x264-params": parameters}
         case Codec.H265:
             return {"preset": preset, **quality, **_rate(bitrate_kbps), "x265-params": _joined(_X265)}
         case Codec.VP9:

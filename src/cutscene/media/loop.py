@@ -21,7 +21,7 @@ from cutscene.media.blend import Blend, crossing
 from cutscene.media.change import Thumbnail
 from cutscene.media.loop_search import Cut, Footage, likely_cuts
 from cutscene.media.seam import UNMIXED, Mixed, Seam
-from cutscene.media.warp import Picture, between
+from cutscene.media.warp import Morph, Picture, between
 from cutscene.specs import LoopStyle
 
 __all__ = ["LoopPlan", "looped", "plan_loop"]
@@ -30,7 +30,7 @@ _GOOD: Final = 90.0
 """A score that needs no search for a better one."""
 _LONGEST_BLEND: Final = 1.0
 """Seconds."""
-_BLENDS: Final = (0.5, 0.75, 1.0)
+_BLENDS: Final = (0.5, 1.0)
 """Shares of the longest blend that are tried."""
 _LEAST_KEPT: Final = 0.8
 """A loop is played slower at most by this factor, and faster at most by its inverse."""
@@ -218,9 +218,9 @@ def _blends(
         yield None, [], 0.0
         return
     for morph in (False, True):
-        blend = Blend(frames=cut.blend, easing=style.easing, morph=morph)
+        blend, moving = Blend(frames=cut.blend, easing=style.easing, morph=morph), Morph()
         pairs = [
-            blend.align(footage.pictures[tail], footage.pictures[head], index)
+            blend.align(footage.pictures[tail], footage.pictures[head], index, moving)
             for index, (tail, head) in enumerate(cut.pairs)
         ]
         for way in (blend, replace(blend, crossing=crossing(pairs[:: _every(cut)]))):
@@ -265,8 +265,9 @@ def _closed(taken: Iterator[Picture], cut: Cut, blend: Blend | None) -> Iterator
     heads = list(islice(taken, cut.blend))
     yield from islice(taken, cut.frames - cut.blend)
     if blend is not None:
+        moving = Morph()
         for index, (head, tail) in enumerate(zip(heads, taken, strict=False)):
-            yield blend.mix(tail, head, index)
+            yield blend.mix(tail, head, index, moving)
 
 
 def _retimed(loop: Iterator[Picture], count: int, wanted: int) -> Iterator[Picture]:

@@ -38,9 +38,6 @@ _MAX_STRETCH: Final = 1.25
 """Footage much shorter than asked for is a failed generation, not a matter of timing."""
 _SEARCHED: Final = 1.5
 """Seconds more than asked for in which the best loop is looked for."""
-_CRF: Final = 18
-_LOOP_CRF: Final = 15
-"""In a loop the codec's noise shows at the seam, most where motion is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +212,7 @@ def _encode(frames: Iterable[Frame], target: Path, recipe: Recipe, *, sound: sou
         container=recipe.container,
         codec=recipe.codec,
         bitrate_kbps=recipe.bitrate_kbps,
-        crf=_CRF if recipe.loop is None else _LOOP_CRF,
+        loop=recipe.loop is not None,
         sound=sound,
     ) as encoder:
         for frame in ahead(frames):

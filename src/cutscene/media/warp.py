@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cutscene.media.frames import planes
 
-__all__ = ["Picture", "between", "layers", "moved_together"]
+__all__ = ["Morph", "Picture", "between", "layers", "mixed", "rounded"]
 
 Picture = NDArray[np.uint8]
 """BGR (height, width, 3), or a `frames.Frame`."""
@@ -22,13 +22,37 @@ _Flow = NDArray[np.float32]
 _FLOW_WIDTH: Final = 480
 _STEP_FLOW_WIDTH: Final = 320
 """Pixels at which motion is looked for; less serves for the short way from one frame to the next."""
+_YIELDING: Final = 0.5
+"""Share of what is found between two pictures in what they are moved by."""
 _SHOWN_AS_IS: Final = 0.04
 """A frame that is due this much of a step earlier or later is not worth softening another."""
 
 
-def moved_together(tail: Picture, head: Picture, time: float) -> tuple[Picture, Picture]:
-    """Both with their contents at ``time`` (0 to 1) of the way from ``tail`` to ``head``."""
-    return _moved(tail, head, time, _FLOW_WIDTH, cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+class Morph:
+    """Moves one pair of pictures after another towards each other.
+
+    The motion found between two is where the search begins for the next two, and gives way to theirs
+    slowly: what is found anew each time flickers.
+    """
+
+    def __init__(self) -> None:
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flows: tuple[_Flow, _Flow] | None = None
+
+    def moved(self, tail: Picture, head: Picture, time: float) -> tuple[Picture, Picture]:
+        """Both with their contents at ``time`` (0 to 1) of the way from ``tail`` to ``head``."""
+        one, other = _gray(tail, _FLOW_WIDTH), _gray(head, _FLOW_WIDTH)
+        before = self._flows or (None, None)
+        back = self._followed(before[0], other, one)
+        forth = self._followed(before[1], one, other)
+        self._flows = back, forth
+        return _warped(tail, back, time), _warped(head, forth, 1 - time)
+
+    def _followed(self, last: _Flow | None, before: _Gray, after: _Gray) -> _Flow:
+        flow = _flow(self._search, before, after, last)
+        if last is None:
+            return flow
+        return np.asarray(cv2.addWeighted(last, 1 - _YIELDING, flow, _YIELDING, 0), np.float32)
 
 
 def between(before: Picture, after: Picture, time: float) -> Picture:
@@ -40,8 +64,31 @@ def between(before: Picture, after: Picture, time: float) -> Picture:
     # The fast search skips the finest levels, which is all that a thumbnail has.
     fast = before.ndim == 2
     preset = cv2.DISOPTICAL_FLOW_PRESET_FAST if fast else cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
-    one, other = _moved(before, after, time, _STEP_FLOW_WIDTH, preset)
-    return np.asarray(cv2.addWeighted(one, 1 - time, other, time, 0), np.uint8)
+    search = cv2.DISOpticalFlow.create(preset)
+    one, other = _gray(before, _STEP_FLOW_WIDTH), _gray(after, _STEP_FLOW_WIDTH)
+    earlier = _warped(before, _flow(search, other, one), time)
+    later = _warped(after, _flow(search, one, other), 1 - time)
+    return mixed(earlier, later, time)
+
+
+def mixed(one: Picture, other: Picture, weight: float) -> Picture:
+    """``weight`` (0 to 1) of the other."""
+    exact = cv2.addWeighted(one, 1 - weight, other, weight, 0, dtype=cv2.CV_32F)
+    return rounded(np.asarray(exact, np.float32))
+
+
+def rounded(exact: NDArray[np.float32]) -> Picture:
+    """To whole levels, each pixel at a threshold of its own.
+
+    Where two pictures are a level apart, all pixels would otherwise jump at once in the middle of a
+    blend: a change that the eye sees, and no camera makes.
+    """
+    return np.asarray(cv2.convertScaleAbs(cv2.add(exact, _thresholds(exact.shape))), np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _thresholds(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.random.default_rng(1).uniform(-0.5, 0.5, shape).astype(np.float32)
 
 
 def layers(picture: Picture) -> Iterator[NDArray[np.uint8]]:
@@ -49,19 +96,8 @@ def layers(picture: Picture) -> Iterator[NDArray[np.uint8]]:
     yield from planes(picture) if picture.ndim == 2 else (picture,)
 
 
-def _moved(
-    tail: Picture, head: Picture, time: float, flow_width: int, preset: int
-) -> tuple[Picture, Picture]:
-    one, other = _gray(tail, flow_width), _gray(head, flow_width)
-    search = cv2.DISOpticalFlow.create(preset)
-    return (
-        _warped(tail, _flow(search, other, one), time),
-        _warped(head, _flow(search, one, other), 1 - time),
-    )
-
-
-def _flow(search: cv2.DISOpticalFlow, before: _Gray, after: _Gray) -> _Flow:
-    start = np.zeros((*before.shape, 2), np.float32)
+def _flow(search: cv2.DISOpticalFlow, before: _Gray, after: _Gray, start: _Flow | None = None) -> _Flow:
+    start = np.zeros((*before.shape, 2), np.float32) if start is None else start.copy()
     return np.asarray(cv2.GaussianBlur(search.calc(before, after, start), (0, 0), 1.5), np.float32)
 
 

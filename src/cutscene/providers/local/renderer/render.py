@@ -17,8 +17,6 @@ from cutscene.providers.local.renderer.stage import Shot, Stage
 __all__ = ["Moves", "Shot", "render"]
 
 _WORKERS: Final = 2
-_CRF: Final = {False: 18, True: 15}
-"""In a loop the codec's noise shows at the seam, most where motion is slow."""
 _AHEAD: Final = 4
 """Frames drawn before the encoder takes them: what a long shot holds in memory."""
 
@@ -49,7 +47,7 @@ def _write(shot: Shot, path: Path, on_progress: Callable[[float], None], stopped
         return False
     stage = Stage(shot)
     with (
-        Encoder(path, width=shot.width, height=shot.height, crf=_CRF[shot.loop]) as encoder,
+        Encoder(path, width=shot.width, height=shot.height, loop=shot.loop) as encoder,
         ThreadPoolExecutor(_WORKERS) as workers,
     ):
         for number, frame in enumerate(_drawn(stage, shot.frames, workers), start=1):
