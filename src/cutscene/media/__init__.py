@@ -1,1 +1,1 @@
-"""What is done to pixels: probe, encode, conform, measure, prepare. No network, no database."""
+"""What is done to pixels: probe, join, loop, draw over, encode, measure. No network, no database."""
