@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 """Changes only together with a migration of the jobs that are running."""
 
 
@@ -208,7 +208,12 @@ class Engine:
         unfinished = {workflow_id(*row): row for row in await self._database.read(jobs.unfinished)}
         if not unfinished:
             return
-        known = await _engine_jobs(workflow_ids=list(unfinished), status=["PENDING", "ENQUEUED", "DELAYED"])
+        # Runs of an earlier version cannot go on in this one: their jobs are handed over anew.
+        known = await _engine_jobs(
+            workflow_ids=list(unfinished),
+            status=["PENDING", "ENQUEUED", "DELAYED"],
+            app_version=_VERSION,
+        )
         for lost in unfinished.keys() - known:
             await self._database.write(self._hand_over_again, *unfinished[lost])
 

@@ -20,6 +20,7 @@ __all__ = [
     "Position",
     "TextOverlay",
     "Weather",
+    "is_font_file",
     "overlay_from_json",
     "overlay_to_json",
 ]
@@ -132,6 +133,11 @@ Overlay = TextOverlay | PictureOverlay | LayerOverlay
 _KINDS: Final[Mapping[str, type[Overlay]]] = {
     kind.kind: kind for kind in (TextOverlay, PictureOverlay, LayerOverlay)
 }
+
+
+def is_font_file(font: str) -> bool:
+    """Whether a font is given by its file, and not by the name of what is installed."""
+    return "/" in font or font.lower().endswith((".ttf", ".otf", ".ttc"))
 
 
 def overlay_to_json(overlay: Overlay) -> dict[str, Any]:

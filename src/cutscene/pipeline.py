@@ -170,6 +170,7 @@ class Pipeline:
         with self._scratch() as folder:
             target = folder / f"clip.{request.specs.container}"
             pieces = await self._pieces(job, request, folder)
+            request = await sources.with_font_files(self._store, request, folder)
             pictures = await sources.read_overlays(self._store, request)
             made = await self._make_clip(pieces, target, recipe.Recipe.of(request, pictures))
             await self._report(job_id, Stage.STORING)

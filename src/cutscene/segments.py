@@ -26,6 +26,7 @@ __all__ = [
     "footage",
     "keep_footage",
     "latest",
+    "lock",
     "lose",
     "outlived",
     "plan",
@@ -75,6 +76,11 @@ def current(connection: Connection, job_id: str) -> Row[Any]:
 def footage(connection: Connection, job_id: str) -> list[str]:
     """Keys of what a job has in the store, in order."""
     return [row.footage_key for row in latest(connection, job_id) if row.footage_key is not None]
+
+
+def lock(connection: Connection, segment_id: str) -> Row[Any]:
+    """The segment as it stays until the commit."""
+    return connection.execute(sa.select(table).where(table.c.id == segment_id).with_for_update()).one()
 
 
 def cross_fence(connection: Connection, segment_id: str, fence: str) -> bool:

@@ -5,6 +5,7 @@ A client's file may vanish, and no provider ever sees more of it than the reques
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import mimetypes
 from dataclasses import replace
@@ -22,11 +23,11 @@ from cutscene.media.source import (
     take_picture,
 )
 from cutscene.media.workbench import Workbench
-from cutscene.overlays import Overlay, PictureOverlay
+from cutscene.overlays import Overlay, PictureOverlay, TextOverlay, is_font_file
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
 
-__all__ = ["keep", "read", "read_overlays"]
+__all__ = ["keep", "read", "read_overlays", "with_font_files"]
 
 
 async def keep(
@@ -60,11 +61,21 @@ async def _keep_overlays(
         await check_drawable(workbench, request)
     kept: list[Overlay] = []
     for overlay in request.overlays:
+        if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
+            data, suffix = await asyncio.to_thread(_read_font, overlay.font)
+            key = await _put(store, tenant, run, data, f"font/{suffix}")
+            overlay = replace(overlay, font=key)  # noqa: PLW2901 -- the same, kept
         if isinstance(overlay, PictureOverlay):
             png = await take_overlay(workbench, overlay.image)
             overlay = replace(overlay, image=await _put(store, tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
         kept.append(overlay)
     return tuple(kept)
+
+
+def _read_font(path: str) -> tuple[bytes, str]:
+    """Of a file that has just been tried."""
+    found = Path(path).expanduser()
+    return found.read_bytes(), found.suffix[1:].lower() or "ttf"
 
 
 async def read(
@@ -103,6 +114,18 @@ async def read(
         return picture.to_data_uri(await storage.read_bytes(store, source), media_type)
 
     return replace(asked, image=await as_uri(asked.image), last_image=await as_uri(asked.last_image))
+
+
+async def with_font_files(store: storage.Store, request: VideoRequest, folder: Path) -> VideoRequest:
+    """The request with local files in place of the keys of fonts."""
+    overlays: list[Overlay] = []
+    for number, overlay in enumerate(request.overlays):
+        if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
+            path = folder / f"font-{number}{Path(overlay.font).suffix}"
+            await storage.copy_to(store, overlay.font, path)
+            overlay = replace(overlay, font=str(path))  # noqa: PLW2901 -- the same, at hand
+        overlays.append(overlay)
+    return replace(request, overlays=tuple(overlays))
 
 
 async def read_overlays(store: storage.Store, request: VideoRequest) -> dict[str, bytes]:

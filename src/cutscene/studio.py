@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from cutscene import accounts, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
-from cutscene.errors import NotFoundError, from_code
+from cutscene.errors import InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
@@ -25,6 +25,7 @@ from cutscene.media.workbench import Workbench
 from cutscene.plan import LATER, plan_segments, segment_request
 from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
+from cutscene.specs import Container
 from cutscene.telemetry import log_unless_configured
 from cutscene.worker import Work, Worker
 
@@ -117,21 +118,26 @@ class Studio:
         to: float,
         prompt: str | None = None,
         provider: str | None = None,
+        specs: Mapping[str, Any] | None = None,
         **submitted: Any,
     ) -> Job:
         """Let a clip go on until it is ``to`` seconds long: in its own size, joined where nobody sees it.
 
         ``clip`` is one of the tenant's jobs, a local path or a data URI. Without a prompt the job's
-        own is used again. What is ``submitted`` beside are further fields of `VideoRequest`, and
-        ``run``, ``priority`` and ``idempotency_key`` as `submit` has them.
+        own is used again. ``specs`` are fields of `Specs` that are to differ from the clip's. What is
+        ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority`` and
+        ``idempotency_key`` as `submit` has them.
         """
         options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
         with tempfile.TemporaryDirectory() as folder:
             if JOB_ID.fullmatch(clip):
                 job = await self.get(tenant, clip)
                 prompt = prompt or job.request.prompt
+                if job.clip is not None and job.clip.format != Container.MP4:
+                    raise InputValidationError("Only MP4 clips can go on: this one is WebM.")
                 clip = str(await self._copy(job, Path(folder) / "clip.mp4"))
-            submitted = {**await shape_of(self._workbench, clip), **submitted}
+            shape = await shape_of(self._workbench, clip, specs or {})
+            submitted = {**shape, **submitted}
             request = VideoRequest(
                 prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted
             )

@@ -99,8 +99,12 @@ def try_again(connection: Connection, job_id: str, handover: int, segment_id: st
 
 
 def resubmit(connection: Connection, job_id: str, handover: int, segment_id: str) -> None:
-    """A lost submission is made once more, by the run that the job was handed over to."""
-    if jobs.lock_run(connection, job_id, handover) is not None:
+    """A lost submission is made once more, by the run that the job was handed over to.
+
+    Not if its answer has come after all.
+    """
+    is_mine = jobs.lock_run(connection, job_id, handover) is not None
+    if is_mine and segments.lock(connection, segment_id).state == SegmentState.UNKNOWN:
         plan_again(connection, job_id, after=segment_id)
 
 
@@ -110,10 +114,13 @@ def go_on(connection: Connection, job_id: str, handover: int) -> bool:
     False also where the run was replaced.
     """
     tenant = _lock_tenant(connection, job_id)
-    if jobs.lock_run(connection, job_id, handover) is None:
+    job = jobs.lock_run(connection, job_id, handover)
+    if job is None:
         return False
     if segments.current(connection, job_id).footage_key is not None:
         return True
+    if job.cancel_requested:
+        raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
     _wait_again(connection, job_id, tenant, after=0.0)
     return False
 
@@ -173,8 +180,8 @@ def withdraw(connection: Connection, segment_id: str, error: CutsceneError) -> b
 
 
 def _end_job(connection: Connection, job_id: str, error: CutsceneError) -> None:
-    jobs.fail(connection, job_id, error)
-    _withdraw_planned(connection, job_id, error)
+    if jobs.fail(connection, job_id, error):
+        _withdraw_planned(connection, job_id, error)
 
 
 def _withdraw_planned(connection: Connection, job_id: str, error: CutsceneError) -> None:
@@ -241,7 +248,7 @@ def cancel(connection: Connection, tenant: str, job_id: str) -> None:
     """
     tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
-    segment = segments.current(connection, job_id)
+    segment = segments.lock(connection, segments.current(connection, job_id).id)
     match JobState(job.state):
         case JobState.QUEUED:
             error = CancelledError("The job was cancelled while it waited.")
@@ -260,7 +267,7 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
     """Back into the queue, keeping what was paid for."""
     tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
-    last = segments.current(connection, job_id)
+    last = segments.lock(connection, segments.current(connection, job_id).id)
     is_accepted = last.state in {SegmentState.SUCCEEDED, SegmentState.RUNNING}
     if not jobs.requeue(connection, job_id, is_accepted=is_accepted):
         raise ConflictError(f"Job {job_id} is {job.state}: only failed or cancelled jobs can be retried.")
@@ -268,7 +275,8 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
     if not is_accepted:
         plan_again(connection, job_id, after=last.id)
     for later in segments.latest(connection, job_id)[last.position + 1 :]:
-        _plan_after(connection, later)
+        if later.state != SegmentState.PLANNED:
+            _plan_after(connection, later)
     tenants.starts_waiting(connection, tenant, max_active)
 
 

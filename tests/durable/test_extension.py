@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
@@ -193,3 +194,39 @@ async def test_a_long_loop_ends_where_it_began(
     assert ends is not None
     assert np.array_equal(begins, ends)
     assert vendor.picture(first, "last") is None
+
+
+@ONE_DATABASE
+async def test_what_is_drawn_over_a_clip_is_kept_when_the_job_is_taken(
+    settings: Settings, vendor: ScriptedProvider, tmp_path: Path
+) -> None:
+    """Font and logo are files of the caller's, and gone when they are drawn."""
+    font, logo = tmp_path / "own.otf", tmp_path / "logo.png"
+    font.write_bytes((files("cutscene") / "assets" / "fonts" / "InterDisplay-Black.otf").read_bytes())
+    cv2.imwrite(str(logo), np.full((40, 120, 3), 250, np.uint8))
+    drawn = [
+        {"kind": "text", "text": "Hello", "font": str(font)},
+        {"kind": "picture", "image": str(logo), "place": "logo"},
+    ]
+    async with cutscene.open(settings, work="no") as studio:
+        job = await studio.submit("acme", ask("waves", 1, overlays=drawn))
+    font.unlink()
+    logo.unlink()
+    async with cutscene.open(settings) as studio:
+        clip = await studio.wait("acme", job.id, timeout=60)
+    *_, last = read_frames(file_of(clip))
+    assert planes(last)[0].max() > 225  # white letters on waves that are none
+    assert len(vendor.calls("accepted")) == 1
+
+
+@ONE_DATABASE
+async def test_a_clip_of_another_ratio_goes_on_in_the_nearest_one(
+    settings: Settings, vendor: ScriptedProvider, tmp_path: Path
+) -> None:
+    """Cut once, and not before the joint only: nothing jumps in size."""
+    async with cutscene.open(settings) as studio:
+        first = await studio.submit("acme", ask("a brook", 1, specs={"width": 400, "height": 300}))
+        await studio.wait("acme", first.id, timeout=60)
+        longer = await studio.extend("acme", first.id, to=2, model="script-short", specs={"fps": 30})
+        clip = await studio.wait("acme", longer.id, timeout=60)
+    assert (clip.width, clip.height, clip.fps) == (300, 300, 30)

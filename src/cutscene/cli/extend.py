@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cutscene.cli.finishing import AsAudio, AsBitrate, AsCodec, AsFormat, AsFps, AsSize, shape
+from cutscene.cli.finishing import AsAudio, AsBitrate, AsCodec, AsFormat, AsFps, AsSize, given_specs
 from cutscene.cli.generate import Output, failure_as_json, finish_up, see_through
 from cutscene.cli.terminal import AsJson, Tenant, run
 from cutscene.domain import Job
@@ -44,9 +44,8 @@ def extend(
 
     async def submit(studio: Studio) -> Job:
         asked: dict[str, Any] = {"seed": seed, "model": model, "loop": loop, "provider": provider}
-        if (size, fps, container, codec, bitrate, audio) != (None, None, None, None, None, False):
-            asked |= shape(None, size, fps, container, codec, bitrate, audio=audio)
-        return await studio.extend(tenant, _known(clip), to=to, prompt=prompt, **asked)
+        specs = given_specs(size, fps, container, codec, bitrate, audio=audio)
+        return await studio.extend(tenant, _known(clip), to=to, prompt=prompt, specs=specs, **asked)
 
     work = see_through(submit, tenant, output, wait=not no_wait)
     job = run(work, failure=failure_as_json if json else None, tenant=tenant)

@@ -30,6 +30,7 @@ __all__ = [
     "AsFormat",
     "AsFps",
     "AsSize",
+    "given_specs",
     "loop_style",
     "overlays",
     "shape",
@@ -79,12 +80,34 @@ def shape(
     audio: bool,
 ) -> dict[str, Any]:
     """The aspect and specs of a request; what is not said keeps its default."""
-    given: dict[str, Any] = {"fps": fps, "container": container, "codec": codec, "bitrate_kbps": bitrate}
+    given = given_specs(size, fps, container, codec, bitrate, audio=audio)
     if size is not None:
-        given["width"], given["height"] = _size(size)
         aspect = aspect or Aspect.nearest(given["width"], given["height"])
-    specs = Specs(audio=audio, **{name: value for name, value in given.items() if value is not None})
+    specs = Specs(**given)
     return {"specs": specs} if aspect is None else {"specs": specs, "aspect": aspect}
+
+
+def given_specs(
+    size: str | None,
+    fps: int | None,
+    container: Container | None,
+    codec: Codec | None,
+    bitrate: int | None,
+    *,
+    audio: bool,
+) -> dict[str, Any]:
+    """The fields of `Specs` that somebody has named."""
+    width, height = (None, None) if size is None else _size(size)
+    named: dict[str, Any] = {
+        "width": width,
+        "height": height,
+        "fps": fps,
+        "container": container,
+        "codec": codec,
+        "bitrate_kbps": bitrate,
+        "audio": audio or None,
+    }
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _size(text: str) -> tuple[int, int]:

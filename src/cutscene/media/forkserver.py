@@ -149,6 +149,8 @@ def _ready(watched: Iterable[int], deadline: float) -> list[int]:
 def _work(connection: socket.socket, request: bytes, printed: int, memory: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # also where the keeper is killed
     # Not the address space: threads and allocators reserve far more of it than they use.
+    allowed = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    memory = memory if allowed == resource.RLIM_INFINITY else min(memory, allowed)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(_NICE)

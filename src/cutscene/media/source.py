@@ -6,11 +6,11 @@ All of it is native code at work on files from outside, so it is done at a workb
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cutscene.domain import Aspect, VideoRequest
 from cutscene.errors import InputValidationError
@@ -33,6 +33,10 @@ __all__ = [
     "take_picture",
     "with_data_uris",
 ]
+
+
+_SAME_RATIO: Final = 0.01
+"""How far off a ratio may be that nobody sees."""
 
 
 async def take_picture(workbench: Workbench, source: str, request: VideoRequest) -> picture.Picture:
@@ -97,15 +101,20 @@ async def last_picture(
         return await workbench.run(_last_picture, given, size, workbench.limits)
 
 
-async def shape_of(workbench: Workbench, source: str) -> dict[str, Any]:
-    """The aspect and specs that a clip has: what a request needs to leave its shape as it is.
+async def shape_of(workbench: Workbench, source: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The aspect and specs that a clip has, but for fields of `Specs` that are given.
 
-    Raises `InputValidationError`.
+    What goes on is generated in one of the aspects: a clip of another ratio is cut to the nearest, or
+    the picture would jump where they are joined. Raises `InputValidationError`.
     """
     _, facts = await _take(workbench, source, None)
-    width, height = facts.width // 2 * 2, facts.height // 2 * 2
+    width, height = given.get("width", facts.width), given.get("height", facts.height)
+    aspect = Aspect.nearest(width, height)
+    if "width" not in given and abs(width / height / aspect.ratio - 1) > _SAME_RATIO:
+        width, height = min(width, height * aspect.ratio), min(height, width / aspect.ratio)
+    size = {"width": round(width / 2) * 2, "height": round(height / 2) * 2}
     fps = min(60, max(15, round(facts.fps)))
-    return {"aspect": Aspect.nearest(width, height), "specs": Specs(width=width, height=height, fps=fps)}
+    return {"aspect": aspect, "specs": Specs(**{**size, "fps": fps, **given})}
 
 
 async def with_data_uris(workbench: Workbench, request: VideoRequest) -> VideoRequest:

@@ -88,7 +88,10 @@ class Model:
         """The shortest that can be asked for and covers so many seconds."""
         if self.any_duration and seconds >= self.durations[0]:
             return seconds
-        return next(length for length in self.durations if length >= seconds)
+        fitting = next((length for length in self.durations if length >= seconds), None)
+        if fitting is None:
+            raise InputValidationError(f"Model {self.id!r} makes at most {self.longest:g} seconds at once.")
+        return fitting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

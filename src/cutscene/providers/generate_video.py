@@ -28,7 +28,6 @@ from cutscene.providers import (
     NotSubmitted,
     Pending,
     Provider,
-    SubmissionUnknown,
     TaskState,
 )
 
@@ -58,7 +57,7 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
             submitted = await provider.submit(prepared)
     except NotSubmitted as refusal:
         raise refusal.error from refusal
-    except (SubmissionUnknown, TimeoutError) as lost:
+    except Exception as lost:
         raise SubmissionUnknownError(f"The answer of {provider.id} was lost: it may be paid for.") from lost
     done = await _wait(provider, submitted.task_id)
     if not done.urls:

@@ -14,6 +14,7 @@ from typing import Final
 from PIL import ImageFont
 
 from cutscene.errors import InputValidationError
+from cutscene.overlays import is_font_file
 
 __all__ = ["Font", "find_font", "is_visible"]
 
@@ -63,7 +64,7 @@ def find_font(name: str | None) -> Font:
     """
     if name is None:
         return _own()
-    if "/" in name or name.lower().endswith(_SUFFIXES):
+    if is_font_file(name):
         return _from_file(Path(name).expanduser(), name)
     if path := _installed().get(_folded(name)):
         return _from_file(Path(path), name)
