@@ -140,9 +140,7 @@ async def test_another_tenant_has_its_turn_between_two_parts(
     assert vendor.calls("accepted") == ["long", "short", "long"]
 
 
-@pytest.mark.parametrize(
-    ("database_url", "kill_at"), [("sqlite", 1), ("postgres", 2)], indirect=["database_url"]
-)
+@pytest.mark.parametrize(("database_url", "kill_at"), [("postgres", 2)], indirect=["database_url"])
 async def test_killed_in_the_middle(
     settings: Settings, vendor: ScriptedProvider, processes: Processes, kill_at: int
 ) -> None:

@@ -113,8 +113,6 @@ async def test_a_clip_goes_on(
 @pytest.mark.parametrize(
     ("flavor", "seconds", "aspect", "bought"),
     [
-        ("tasks", 11.0, Aspect.PORTRAIT, [60, 72]),
-        ("generations", 6.0, Aspect.LANDSCAPE, [40, 40]),
         ("generations", 6.0, Aspect.SQUARE, [40, 40]),
     ],
 )
