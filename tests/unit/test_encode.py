@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from numpy.typing import NDArray
 
+from cutscene.media.boxes import DEFAULT_LIMITS
 from cutscene.media.encode import Encoder, to_yuv
+from cutscene.media.seam import measure_seam
+from cutscene.specs import Codec
 
 WIDTH, HEIGHT = 128, 96
 PATCHES = {
@@ -143,3 +149,24 @@ def test_views_that_are_not_contiguous_are_converted_too() -> None:
     wide[:, ::2] = (10, 200, 90)
     straight = to_yuv(np.ascontiguousarray(wide[:, ::2])).to_ndarray()
     assert np.array_equal(to_yuv(wide[:, ::2]).to_ndarray(), straight)
+
+
+@pytest.mark.parametrize(("codec", "least"), [(Codec.H264, 88), (Codec.H265, 85)])
+def test_an_exact_loop_of_slow_motion_stays_seamless(
+    tmp_path: Path, texture: Any, codec: Codec, least: float
+) -> None:
+    view, score = texture(320, 180), {}
+    for loop in (True, False):
+        path = tmp_path / f"{loop}.mp4"
+        with Encoder(path, width=320, height=180, codec=codec, loop=loop) as encoder:
+            for number in range(48):
+                encoder.write(to_yuv(breathing(view, number / 48)))
+        score[loop] = measure_seam(path, replace(DEFAULT_LIMITS, codecs=("h264", "hevc"))).score
+    assert score[True] > max(least, score[False] + 5)
+
+
+def breathing(view: NDArray[np.uint8], time: float) -> NDArray[np.uint8]:
+    """In and out and back once while time goes from 0 to 1."""
+    scale = 1.03 + 0.03 * np.sin(2 * np.pi * time)
+    matrix = np.array([[scale, 0, 160 * (1 - scale)], [0, scale, 90 * (1 - scale)]], np.float32)
+    return np.asarray(cv2.warpAffine(view, matrix, (320, 180)), np.uint8)

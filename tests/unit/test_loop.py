@@ -11,7 +11,7 @@ import pytest
 from cutscene.media.change import Thumbnail
 from cutscene.media.frames import from_picture, size_of
 from cutscene.media.loop import LoopPlan, looped, plan_loop
-from cutscene.media.loop_search import Cut, Footage, likely_cuts
+from cutscene.media.loop_search import Cut, Footage, likeliest_cut
 from cutscene.media.seam import seam
 from cutscene.specs import Easing, LoopStyle
 
@@ -75,9 +75,17 @@ def test_the_asked_length_comes_out_of_footage_without_a_loop(swaying: list[Thum
 
 
 def test_what_is_predicted_is_what_is_made(swaying: list[Thumbnail]) -> None:
-    for found in (plan(swaying[:48], 48), plan(swaying, 40, ping_pong=True)):
+    for found in (plan(swaying, 48), plan(swaying, 40, ping_pong=True)):
         made = list(looped(iter(swaying), found))
         assert seam(made, found.mixed).score == pytest.approx(found.seam.score)
+
+
+def test_what_is_stretched_comes_close_to_what_was_predicted(swaying: list[Thumbnail]) -> None:
+    found = plan(swaying, 44)
+    assert found.stretch > 1
+    made = list(looped(iter(swaying), found))
+    assert len(made) == 44
+    assert seam(made, found.mixed).score == pytest.approx(found.seam.score, abs=10)
 
 
 def test_without_a_frame_to_spare_a_shorter_cut_is_stretched(swaying: list[Thumbnail]) -> None:
@@ -158,9 +166,14 @@ def test_full_frames_pass_through_one_at_a_time(swaying: list[Thumbnail]) -> Non
 def test_the_likeliest_cut_is_where_the_clip_comes_back(turning: list[Thumbnail]) -> None:
     clip = [*turning, *turning[:20]]
     for blend in (0, 6):
-        cut = likely_cuts(Footage(clip), range(30, 50), blend, 1)[0]
+        cut = likeliest_cut(Footage(clip), range(30, 50), blend)
+        assert cut is not None
         assert cut.frames == 40
         assert cut.start + cut.frames + cut.blend <= 60
+
+
+def test_a_clip_too_short_for_the_blend_has_no_cut(turning: list[Thumbnail]) -> None:
+    assert likeliest_cut(Footage(turning[:6]), [6], blend=6) is None
 
 
 def test_a_cut_tells_its_frames() -> None:

@@ -146,6 +146,14 @@ def test_a_thumbnail_is_160_pixels_on_its_longer_side(
     assert (small.shape[1], small.shape[0]) == expected
 
 
+def test_a_clip_may_come_to_rest_at_its_seam(texture: Any) -> None:
+    view = texture(160, 90).astype(np.float32)
+    shades = 0.7 + 0.3 * np.cos(2 * np.pi * np.arange(48) / 48)
+    resting = [np.asarray(view * shade, np.uint8) for shade in shades]
+    assert seam(resting).score > 90
+    assert seam([*resting, resting[0]]).score < 80, "but not stop"
+
+
 def test_an_encoded_loop_keeps_its_verdict(pan: Any, write_clip: Any) -> None:
     loop = write_clip(pan(40, 8, width=320, height=180), name="loop.mp4", crf="14")
     assert measure_seam(loop).seamless

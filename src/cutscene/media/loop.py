@@ -19,7 +19,7 @@ import numpy as np
 
 from cutscene.media.blend import Blend, crossing
 from cutscene.media.change import Thumbnail
-from cutscene.media.loop_search import Cut, Footage, likely_cuts
+from cutscene.media.loop_search import THREADS, Cut, Footage, likeliest_cut
 from cutscene.media.seam import UNMIXED, Mixed, Seam
 from cutscene.media.warp import Morph, Picture, between
 from cutscene.specs import LoopStyle
@@ -28,17 +28,14 @@ __all__ = ["LoopPlan", "looped", "plan_loop"]
 
 _GOOD: Final = 90.0
 """A score that needs no search for a better one."""
-_LONGEST_BLEND: Final = 1.0
-"""Seconds."""
-_BLENDS: Final = (0.5, 1.0)
+_LONGEST_BLEND: Final = 4 / 3
+"""Seconds, where the caller does not say."""
+_BLENDS: Final = (0.2, 0.4, 0.7, 1.0)
 """Shares of the longest blend that are tried."""
 _LEAST_KEPT: Final = 0.8
 """A loop is played slower at most by this factor, and faster at most by its inverse."""
-_STRETCH_COST: Final = 3.0
-"""Points by which a stretched loop must be better: its frames are a little softer."""
-_CUTS: Final = 2
-"""Of each length of blend, of the asked length and of others each."""
-_THREADS: Final = 2
+_STRETCH_COST: Final = 7.0
+"""Points by which a stretched loop must be better: drawing its frames costs about as many."""
 _DOUBLED: Final = 0.35
 """Share of the clip's usual change below which its end repeats its beginning."""
 
@@ -55,7 +52,7 @@ class LoopPlan:
     blend: Blend | None = None
     ping_pong: bool = False
     seam: Seam
-    """As predicted on thumbnails, before any codec."""
+    """As predicted on thumbnails, before it is stretched and before any codec."""
     ghost: float = 0.0
 
     @property
@@ -140,8 +137,7 @@ def _as_it_is(footage: Footage, wanted: int) -> LoopPlan:
 def _without_doubled_end(footage: Footage) -> int:
     """How many frames there are before the clip shows its first one again."""
     count = len(footage.pictures)
-    steps = [footage.change(index, index + 1) for index in range(count - 1)]
-    alike = max(0.12, _DOUBLED * float(np.median(steps))) if steps else 0.0
+    alike = max(0.12, _DOUBLED * float(np.median(footage.steps))) if footage.steps else 0.0
     end = count
     while end > count * 0.85 and end > 2 and footage.change(end - 1, 0) < alike:
         end -= 1
@@ -165,13 +161,14 @@ def _value(plan: LoopPlan) -> float:
 def _searched(footage: Footage, best: LoopPlan, fps: float, style: LoopStyle) -> LoopPlan:
     """The best of all ways to close the likeliest cuts, if it beats what is there."""
     cuts = list(_cuts(footage, best.wanted, _blend_lengths(best.wanted, fps, style)))
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with ThreadPoolExecutor(THREADS) as threads:
         found = threads.map(lambda cut: list(_closings(footage, cut, best.wanted, style)), cuts)
         closings = sorted(chain.from_iterable(found), key=lambda one: _value(one.plan), reverse=True)
-    for closing in closings:
-        if _value(closing.plan) <= _value(best):
-            break  # what comes now is worse even at its best
-        best = max(best, _judged(footage, closing, best), key=_value)
+        for start in range(0, len(closings), THREADS):
+            if _value(closings[start].plan) <= _value(best):
+                break  # what comes now is worse even at its best
+            judged = threads.map(lambda one: _judged(footage, one), closings[start : start + THREADS])
+            best = max(best, *judged, key=_value)
     return best
 
 
@@ -182,8 +179,10 @@ def _cuts(footage: Footage, wanted: int, blends: Sequence[int]) -> Iterator[Cut]
     others = range(math.ceil(wanted * _LEAST_KEPT), math.floor(wanted / _LEAST_KEPT) + 1)
     for lengths in ([wanted], [length for length in others if length != wanted]):
         for blend in blends:
-            fitting = [length for length in lengths if length + blend <= count]
-            yield from likely_cuts(footage, fitting, blend, _CUTS)
+            fitting = (length for length in lengths if length + blend <= count)
+            cut = likeliest_cut(footage, fitting, blend)
+            if cut is not None:
+                yield cut
 
 
 def _blend_lengths(frames: int, fps: float, style: LoopStyle) -> list[int]:
@@ -230,34 +229,26 @@ def _blends(
 
 
 def _every(cut: Cut) -> int:
-    """Neighbours in a blend are much alike: about ten of them tell enough."""
-    return max(1, round(cut.blend / 10))
+    """Neighbours in a blend are much alike: about six of them tell enough."""
+    return max(1, round(cut.blend / 6))
 
 
-def _judged(footage: Footage, closing: _Closing, best: LoopPlan) -> LoopPlan:
-    """With the seam that it has; a stretched one is only drawn where it would beat the best."""
-    cut, mixed = closing.plan.cut, Mixed(frames=closing.plan.cut.blend, ghost=closing.plan.ghost)
-    plan = replace(closing.plan, seam=footage.judge(cut.plain, closing.pictures, mixed))
-    if plan.frames == cut.frames or _value(plan) <= _value(best):
-        return plan
-    return _measured(footage, plan)
-
-
-def _measured(footage: Footage, plan: LoopPlan) -> LoopPlan:
-    """With the seam of what really comes out."""
-    pictures = list(looped(iter(footage.pictures), plan))
-    return replace(plan, seam=footage.judge((), pictures, plan.mixed))
+def _judged(footage: Footage, closing: _Closing) -> LoopPlan:
+    """With the seam that it has before it is stretched."""
+    plan = closing.plan
+    mixed = Mixed(frames=plan.cut.blend, ghost=plan.ghost)
+    return replace(plan, seam=footage.judge(plan.cut.plain, closing.pictures, mixed))
 
 
 def _ping_pong(footage: Footage, wanted: int) -> LoopPlan:
     """Forward and backward over the stretch that stands stillest at both its ends."""
     span = min(wanted // 2 + 1, len(footage.pictures))
-    moves = [footage.change(index, index + 1) for index in range(len(footage.pictures) - 1)] + [0.0]
+    moves = [*footage.steps, 0.0]
     starts = range(len(footage.pictures) - span + 1)
     start = min(starts, key=lambda index: moves[index] + moves[index + span - 2])
     cut = Cut(start=start, frames=span)
-    seam = footage.judge(cut.plain)
-    return _measured(footage, LoopPlan(cut=cut, frames=wanted, wanted=wanted, ping_pong=True, seam=seam))
+    plan = LoopPlan(cut=cut, frames=wanted, wanted=wanted, ping_pong=True, seam=footage.judge(cut.plain))
+    return replace(plan, seam=footage.judge((), looped(iter(footage.pictures), plan)))
 
 
 def _closed(taken: Iterator[Picture], cut: Cut, blend: Blend | None) -> Iterator[Picture]:

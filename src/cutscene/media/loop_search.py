@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from cutscene.media.change import Thumbnail, View, change, flow, turn
 from cutscene.media.seam import UNMIXED, Mixed, Seam, judge
 
-__all__ = ["Cut", "Footage", "likely_cuts"]
+__all__ = ["THREADS", "Cut", "Footage", "likeliest_cut"]
 
 Flow = NDArray[np.float32]
 Distances = NDArray[np.float32]
@@ -45,15 +47,16 @@ class Cut:
         return [(head + self.frames, head) for head in heads]
 
 
+THREADS: Final = 2
+"""Over which the search is spread."""
+
+
 class Footage:
     """A clip as it is searched; what is measured between two neighbours is measured once."""
 
     def __init__(self, thumbnails: Sequence[Thumbnail]) -> None:
         self.pictures = thumbnails
         self._views = [View.of(picture) for picture in thumbnails]
-        self._changes: dict[int, float] = {}
-        self._flows: dict[int, Flow] = {}
-        self._turns: dict[int, float] = {}
 
     def change(self, before: int, after: int) -> float:
         """In Lab units, between any two frames."""
@@ -68,6 +71,11 @@ class Footage:
         """What `judge` can say at best: without looking at motion, which takes most of the time."""
         changes = self._cycle_changes(self._cycle(plain, added))
         return judge(changes, [0.0] * len(changes), mixed)
+
+    @cached_property
+    def steps(self) -> list[float]:
+        """Change from every picture to the next."""
+        return [change(*step) for step in pairwise(self._views)]
 
     @cached_property
     def distances(self) -> tuple[Distances, Distances]:
@@ -86,13 +94,20 @@ class Footage:
     def _cycle_changes(self, cycle: Sequence[_Shown]) -> list[float]:
         return [self._change(*step) for step in pairwise(cycle)]
 
+    @cached_property
+    def _flows(self) -> list[Flow]:
+        with ThreadPoolExecutor(THREADS) as threads:
+            return list(threads.map(flow, self._views, self._views[1:]))
+
+    @cached_property
+    def _turns(self) -> list[float]:
+        """At every picture from the second on."""
+        return [turn(*flows) for flows in pairwise(self._flows)]
+
     def _change(self, before: _Shown, after: _Shown) -> float:
-        if not before.leads_to(after):
-            return change(self._view(before), self._view(after))
-        assert before.number is not None
-        if before.number not in self._changes:
-            self._changes[before.number] = change(self._view(before), self._view(after))
-        return self._changes[before.number]
+        if before.number is not None and before.leads_to(after):
+            return self.steps[before.number]
+        return change(self._view(before), self._view(after))
 
     def _cycle_turns(self, cycle: Sequence[_Shown]) -> Iterator[float]:
         flows: dict[int, Flow] = {}
@@ -104,22 +119,16 @@ class Footage:
 
         for index in range(1, len(cycle) - 1):
             before, here, after = cycle[index - 1 : index + 2]
-            if before.leads_to(here) and here.leads_to(after):
-                assert here.number is not None
-                if here.number not in self._turns:
-                    self._turns[here.number] = turn(flow_from(index - 1), flow_from(index))
-                yield self._turns[here.number]
+            if before.number is not None and before.leads_to(here) and here.leads_to(after):
+                yield self._turns[before.number]
             else:
                 yield turn(flow_from(index - 1), flow_from(index))
             flows.pop(index - 1, None)
 
     def _flow(self, before: _Shown, after: _Shown) -> Flow:
-        if not before.leads_to(after):
-            return flow(self._view(before), self._view(after))
-        assert before.number is not None
-        if before.number not in self._flows:
-            self._flows[before.number] = flow(self._view(before), self._view(after))
-        return self._flows[before.number]
+        if before.number is not None and before.leads_to(after):
+            return self._flows[before.number]
+        return flow(self._view(before), self._view(after))
 
     def _view(self, shown: _Shown) -> View:
         if shown.view is not None:
@@ -140,28 +149,15 @@ class _Shown:
         return self.number is not None and after.number == self.number + 1
 
 
-_APART: Final = 6
-"""Frames by which two cuts differ at least, or they are one."""
-
-
-def likely_cuts(footage: Footage, lengths: Sequence[int], blend: int, count: int) -> list[Cut]:
-    """The ``count`` cuts that a blend of so many frames closes best, by small pictures alone."""
+def likeliest_cut(footage: Footage, lengths: Iterable[int], blend: int) -> Cut | None:
+    """The cut that a blend of so many frames closes best, by small pictures alone."""
     distances, speeds = footage.distances
-    ranked: list[tuple[float, Cut]] = []
+    best, least = None, math.inf
     for frames in lengths:
         costs = _costs(distances, speeds, frames, blend)
-        likeliest = np.argsort(costs)[: 4 * count]
-        ranked += [(float(costs[at]), Cut(start=int(at), frames=frames, blend=blend)) for at in likeliest]
-    kept: list[Cut] = []
-    for _, cut in sorted(ranked, key=lambda entry: entry[0]):
-        if len(kept) < count and all(_differ(cut, other) for other in kept):
-            kept.append(cut)
-    return kept
-
-
-def _differ(one: Cut, other: Cut) -> bool:
-    ends = one.start + one.frames - other.start - other.frames
-    return abs(one.start - other.start) + abs(ends) > _APART
+        if len(costs) and costs.min() < least:
+            best, least = Cut(start=int(costs.argmin()), frames=frames, blend=blend), costs.min()
+    return best
 
 
 def _distances(vectors: NDArray[np.float32]) -> Distances:

@@ -52,7 +52,7 @@ class Seam:
     turn: float
     """Largest change of motion at the seam over the clip's own large ones."""
     hitch: float
-    """The clip's own small changes over the smallest at the seam: a doubled frame stands still."""
+    """Small changes as the clip has them over the smallest at the seam: a doubled frame stands still."""
     ghost: float = 0.0
     """0 nothing is seen twice, 1 two unrelated pictures lie on top of each other."""
 
@@ -91,10 +91,12 @@ def seam(thumbnails: Sequence[Thumbnail], mixed: Mixed = UNMIXED) -> Seam:
 
         jump  = max(change near) / p90(change)
         turn  = max(turn near)   / p90(turn)
-        hitch = p10(change)      / min(change near)
+        hitch = min(p10(change), awaited) / min(change near)
         score = 100 / max(1, jump, sqrt(turn), (1 + hitch) / 2) * (1 - 0.45 min(1, ghost))
 
-    Small floors are added above and below each stroke, so that a still picture scores 100.
+    *Awaited* at the smallest change is what the two before it, or the two after it, lead to in a
+    straight line: a clip may come to rest at its seam, but not all at once. Small floors are added
+    above and below each stroke, so that a still picture scores 100.
     Raises `ValueError` where there is no picture.
     """
     return _score(iter(thumbnails), mixed)
@@ -112,7 +114,8 @@ def judge(changes: Sequence[float], turns: Sequence[float], mixed: Mixed = UNMIX
     low, high = np.percentile(own_changes or changes, (10, 90))
     jump = _ratio(max(near_changes), high, _CHANGE_FLOOR)
     turned = _ratio(max(near_turns), float(np.percentile(own_turns, 90)), _TURN_FLOOR)
-    hitch = _ratio(low, min(near_changes), _CHANGE_FLOOR)
+    least = min(near_changes)
+    hitch = _ratio(min(low, _awaited(changes, changes.index(least))), least, _CHANGE_FLOOR)
     score = 100 / max(1.0, jump, turned**0.5, (1 + hitch) / 2) * (1 - _GHOST_COST * min(1.0, mixed.ghost))
     return Seam(score=score, jump=jump, turn=turned, hitch=hitch, ghost=mixed.ghost)
 
@@ -149,6 +152,13 @@ def _motion(pictures: Iterable[Thumbnail]) -> tuple[list[float], list[float]]:
             turns.append(turn(flow_before, moved))
         flow_before = moved
     return changes, turns
+
+
+def _awaited(changes: Sequence[float], at: int) -> float:
+    """Of the step at that place, where the steps before or after it go on as they do."""
+    count = max(1, len(changes) - 1)
+    before, after = ([changes[(at + way * far) % count] for far in (1, 2)] for way in (-1, 1))
+    return max(0.0, 2 * before[0] - before[1], 2 * after[0] - after[1])
 
 
 def _ratio(above: float, below: float, floor: float) -> float:
