@@ -12,7 +12,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from cutscene import limits, storage
+from cutscene import budgets, limits, storage
 from cutscene.database import Database, open_database
 from cutscene.errors import CutsceneError
 from cutscene.executors import worker_lives
@@ -54,6 +54,9 @@ async def check_up(settings: Settings) -> AsyncIterator[Finding]:
             pauses = {pause.provider: pause for pause in await database.read(limits.pauses)}
             yield Finding("database", Verdict.OK, _plain_url(settings))
             yield await _worker(database)
+            for standing in await database.read(budgets.standings):
+                for warning in standing.warnings:
+                    yield Finding("budget", Verdict.WARNING, warning)
         except CutsceneError as error:
             yield Finding("database", Verdict.ERROR, str(error))
         yield await _storage(settings)

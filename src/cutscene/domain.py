@@ -326,6 +326,8 @@ class Job:
     request: VideoRequest
     provider: str
     model: str
+    skill: str | None
+    """What submitted it, where that was one of the skills."""
     state: JobState
     stage: Stage
     progress: float

@@ -3,6 +3,7 @@
     CutsceneError
     ├── InputValidationError     INPUT_VALIDATION_ERROR   bad input, content policy
     ├── QuotaExceededError       QUOTA_EXCEEDED_ERROR     credits, daily cap, tenant budget
+    │   └── BudgetExceededError                           the tenant's, whoever the provider is
     ├── RateLimitError           RATE_LIMIT_ERROR         too fast; later is fine
     ├── ProviderAuthError        PROVIDER_AUTH_ERROR      the provider refuses our key
     ├── ProviderError            PROVIDER_ERROR           the generation failed
@@ -24,6 +25,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BudgetExceededError",
     "CancelledError",
     "ConflictError",
     "CutsceneError",
@@ -78,6 +80,10 @@ class QuotaExceededError(CutsceneError):
 
     code = "QUOTA_EXCEEDED_ERROR"
     status = 402
+
+
+class BudgetExceededError(QuotaExceededError):
+    """More than a tenant may spend in a month; another provider would not change that."""
 
 
 class RateLimitError(CutsceneError):

@@ -33,6 +33,7 @@ class NewJob:
     priority: int
     plan: Sequence[Mapping[str, Any]] | None = None
     """Of its generations, as JSON; None: there is one."""
+    skill: str | None = None
 
 
 def insert(connection: Connection, job: NewJob) -> bool:
@@ -49,6 +50,7 @@ def insert(connection: Connection, job: NewJob) -> bool:
         model=job.model,
         priority=job.priority,
         plan=job.plan,
+        skill=job.skill,
         state=JobState.QUEUED,
         stage=Stage.QUEUED,
         created_at=clock(),
@@ -260,6 +262,7 @@ def to_job(row: Row[Any], credits_used: Credits | None, footage: Sequence[str]) 
         request=VideoRequest.from_json(row.request),
         provider=row.provider,
         model=row.model,
+        skill=row.skill,
         state=JobState(row.state),
         stage=Stage(row.stage),
         progress=row.progress,

@@ -6,37 +6,44 @@
 
 Amounts are integers of a thousandth of a credit; balances are sums. An entry's basis
 says where its figure comes from. All entries of a segment bear the time of its hold, so
-that they meet in the same day.
+that they meet in the same day, and in the same month of a budget.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from cutscene.database import clock, insert_new, is_postgres
-from cutscene.domain import Credits
-from cutscene.tables import job_queued, jobs
+from cutscene.domain import Credits, JobState, SegmentState
+from cutscene.tables import job_queued, jobs, segments
 from cutscene.tables import ledger as table
 
 __all__ = [
+    "NOTHING",
     "Account",
     "Basis",
     "Grouping",
+    "Sums",
     "Usage",
     "close",
+    "committed",
     "hold",
     "hold_again",
+    "holds",
     "least_held",
     "open_amount",
     "spent",
     "usage",
 ]
+
+_NANO_USD: Final = table.c.milli_credits * table.c.micro_usd_per_credit
 
 
 class Basis(StrEnum):
@@ -55,6 +62,7 @@ class Grouping(StrEnum):
 
     TENANT = "tenant"
     DAY = "day"
+    SKILL = "skill"
     PROVIDER = "provider"
     MODEL = "model"
 
@@ -75,15 +83,32 @@ class Account:
 class Usage:
     """What one group of ledger entries adds up to."""
 
-    name: str
+    name: str | None
+    """None: jobs of no skill."""
     jobs: int
     segments: int
+    failures: int
+    """Jobs that failed, and were not retried."""
     credits: Credits
     """Settled."""
     held: Credits
     """Set aside and not yet settled."""
     usd: Decimal
     """Of what is settled."""
+    failed_credits: Credits
+    """Of what is settled: for jobs that failed, and for failed attempts of others."""
+    failed_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Amounts in both units that budgets have."""
+
+    credits: Credits
+    usd: Decimal
+
+
+NOTHING: Final = Sums(Credits(), Decimal(0))
 
 
 def hold(connection: Connection, segment_id: str, amount: Credits, account: Account) -> None:
@@ -136,18 +161,46 @@ def spent(connection: Connection, job_id: str) -> Credits | None:
     return _sum(connection, table.c.job_id == job_id, "settle")
 
 
+def holds(connection: Connection, segment_ids: Sequence[str]) -> tuple[Sums, float]:
+    """What is set aside for new segments together, and since when, in seconds after 1970."""
+    query = sa.select(
+        sa.func.sum(table.c.milli_credits),
+        sa.func.sum(_NANO_USD),
+        sa.func.min(table.c.at),
+    ).where(table.c.kind == "hold", table.c.segment_id.in_(segment_ids))
+    milli, nano_usd, at = connection.execute(query).one()
+    return _sums(milli, nano_usd), float(at)
+
+
+def committed(connection: Connection, *, since: float, tenant: str | None = None) -> dict[str, Sums]:
+    """What is settled or held, per tenant, for segments that were held ``since`` then; of one or of all.
+
+    What is settled is the hold without the release, so that neither counts twice.
+    """
+    sign = sa.case((table.c.kind == "hold", 1), else_=-1)
+    query = sa.select(
+        table.c.tenant, sa.func.sum(sign * table.c.milli_credits), sa.func.sum(sign * _NANO_USD)
+    ).where(table.c.kind != "settle", table.c.at >= since)
+    if tenant is not None:
+        query = query.where(table.c.tenant == tenant)
+    rows = connection.execute(query.group_by(table.c.tenant))
+    return {name: _sums(milli, nano_usd) for name, milli, nano_usd in rows}
+
+
+def _sums(milli_credits: Decimal | int, nano_usd: Decimal | int) -> Sums:
+    return Sums(Credits(int(milli_credits)), _usd(nano_usd))
+
+
+def _usd(nano: Decimal | int) -> Decimal:
+    return Decimal(int(nano)) / 1_000_000_000
+
+
 def usage(connection: Connection, by: Grouping, *, tenant: str | None, since: float | None) -> list[Usage]:
     """Sums per group, of one tenant or of all, ``since`` so many seconds after 1970."""
     group = _group(connection, by)
-    query = sa.select(
-        group,
-        sa.func.count(table.c.job_id.distinct()),
-        sa.func.count(table.c.segment_id.distinct()),
-        _sum_where(table.c.kind == "settle", table.c.milli_credits),
-        _sum_where(table.c.kind == "hold", table.c.milli_credits)
-        - _sum_where(table.c.kind != "hold", table.c.milli_credits),
-        _sum_where(table.c.kind == "settle", table.c.milli_credits * table.c.micro_usd_per_credit),
-    )
+    query = sa.select(group, *_counts(), *_amounts())
+    query = query.outerjoin(jobs, jobs.c.id == table.c.job_id)
+    query = query.outerjoin(segments, segments.c.id == table.c.segment_id)
     if tenant is not None:
         query = query.where(table.c.tenant == tenant)
     if since is not None:
@@ -155,15 +208,41 @@ def usage(connection: Connection, by: Grouping, *, tenant: str | None, since: fl
     rows = connection.execute(query.group_by(group).order_by(group))
     return [
         Usage(
-            name=name,
-            jobs=jobs,
-            segments=segments,
-            credits=Credits(int(settled)),
-            held=Credits(int(held)),
-            usd=Decimal(int(nano_usd)) / 1_000_000_000,
+            name=row[0],
+            jobs=row.jobs,
+            segments=row.segments,
+            failures=row.failures,
+            credits=Credits(int(row.settled)),
+            held=Credits(int(row.held)),
+            usd=_usd(row.settled_usd),
+            failed_credits=Credits(int(row.failed)),
+            failed_usd=_usd(row.failed_usd),
         )
-        for name, jobs, segments, settled, held, nano_usd in rows
+        for row in rows
     ]
+
+
+def _counts() -> Sequence[sa.ColumnElement[int]]:
+    failed_job = sa.case((jobs.c.state == JobState.FAILED, table.c.job_id))
+    return (
+        sa.func.count(table.c.job_id.distinct()).label("jobs"),
+        sa.func.count(table.c.segment_id.distinct()).label("segments"),
+        sa.func.count(failed_job.distinct()).label("failures"),
+    )
+
+
+def _amounts() -> Sequence[sa.ColumnElement[int]]:
+    """What a job cost that failed was spent in vain, and what a failed attempt of another did."""
+    settled, amount = table.c.kind == "settle", table.c.milli_credits
+    is_hold = table.c.kind == "hold"
+    failed = settled & ((jobs.c.state == JobState.FAILED) | (segments.c.state == SegmentState.FAILED))
+    return (
+        (_sum_where(is_hold, amount) - _sum_where(~is_hold, amount)).label("held"),
+        _sum_where(settled, amount).label("settled"),
+        _sum_where(settled, _NANO_USD).label("settled_usd"),
+        _sum_where(failed, amount).label("failed"),
+        _sum_where(failed, _NANO_USD).label("failed_usd"),
+    )
 
 
 def _sum_where(condition: sa.ColumnElement[bool], column: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
@@ -174,6 +253,8 @@ def _group(connection: Connection, by: Grouping) -> sa.ColumnElement[str]:
     match by:
         case Grouping.TENANT:
             return table.c.tenant
+        case Grouping.SKILL:
+            return jobs.c.skill
         case Grouping.PROVIDER:
             return table.c.provider
         case Grouping.MODEL:

@@ -23,6 +23,7 @@ from cutscene import fetch, jobs, segments, sources, storage, transitions
 from cutscene.database import Database
 from cutscene.domain import Clip, Credits, JobState, SegmentState, Stage, VideoRequest
 from cutscene.errors import (
+    BudgetExceededError,
     CancelledError,
     CutsceneError,
     DatabaseAwayError,
@@ -280,7 +281,13 @@ class Pipeline:
         self, job_id: str, handover: int, segment_id: str, failed: Failed, pause: float
     ) -> bool:
         """The only retry of a generation, since it cost nothing and what broke it passes."""
-        again = await self._database.write(transitions.try_again, job_id, handover, segment_id, after=pause)
+        try:
+            again = await self._database.write(
+                transitions.try_again, job_id, handover, segment_id, after=pause
+            )
+        except BudgetExceededError as refusal:
+            _log.warning("generation_not_tried_again", job=job_id, reason=str(refusal))
+            return False
         if again:
             _log.warning(
                 "generation_tried_again", job=job_id, reason=str(failed.error), detail=failed.error.detail

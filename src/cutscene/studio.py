@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from sqlalchemy import Row
 
-from cutscene import accounts, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene import accounts, budgets, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene.budgets import Standing
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import InputValidationError, NotFoundError, from_code
@@ -27,6 +28,7 @@ from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
 from cutscene.specs import Container
 from cutscene.telemetry import log_unless_configured
+from cutscene.tenants import LimitChanges
 from cutscene.worker import Work, Worker
 
 __all__ = ["Studio", "open_studio"]
@@ -65,15 +67,20 @@ class Studio:
         run: str = "default",
         priority: int = 0,
         idempotency_key: str | None = None,
+        skill: str | None = None,
     ) -> Job:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`. Lower ``priority`` numbers go first. Raises
-        `InputValidationError` for what can never succeed.
+        request, `ConflictError`. Lower ``priority`` numbers go first. ``skill`` is whose
+        job it is, for `usage`. Raises `InputValidationError` for what can never succeed,
+        `BudgetExceededError` for more than the tenant may spend this month, and
+        `RateLimitError` where as many of its jobs wait as may.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
+        if skill is not None:
+            check_tenant(skill, "skill")
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
         request = await sources.keep(
@@ -94,6 +101,7 @@ class Studio:
             model=model.id,
             priority=priority,
             plan=[segment.to_json() for segment in plan],
+            skill=skill,
         )
         account = Account(
             tenant=tenant,
@@ -125,8 +133,8 @@ class Studio:
 
         ``clip`` is one of the tenant's jobs, a local path or a data URI. Without a prompt the job's
         own is used again. ``specs`` are fields of `Specs` that are to differ from the clip's. What is
-        ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority`` and
-        ``idempotency_key`` as `submit` has them.
+        ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority``,
+        ``idempotency_key`` and ``skill`` as `submit` has them.
         """
         options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
         with tempfile.TemporaryDirectory() as folder:
@@ -190,9 +198,12 @@ class Studio:
         return await self.get(tenant, job_id)
 
     async def retry(self, tenant: str, job_id: str) -> Job:
-        """Queue a failed or cancelled job again, paying only for what is missing."""
+        """Queue a failed or cancelled job again, paying only for what is missing.
+
+        Raises `BudgetExceededError` and `RateLimitError` as `submit` does.
+        """
         await self._worker.ensure()
-        await self._database.write(transitions.retry, tenant, job_id, self.settings.max_concurrent)
+        await self._database.write(transitions.retry, tenant, job_id)
         self._worker.wake()
         return await self.get(tenant, job_id)
 
@@ -201,6 +212,23 @@ class Studio:
     ) -> Sequence[Usage]:
         """What was spent and what is held, of one tenant or of all; seconds since 1970."""
         return await self._database.read(ledger.usage, by, tenant=tenant, since=since)
+
+    async def standing(self, tenant: str) -> Standing:
+        """A tenant's limits, and what it has used of them this month; raises `NotFoundError`."""
+        return await self._database.read(budgets.standing, tenant)
+
+    async def standings(self) -> Sequence[Standing]:
+        """The same of all tenants, by name."""
+        return await self._database.read(budgets.standings)
+
+    async def set_limits(self, tenant: str, **limits: Unpack[LimitChanges]) -> Standing:
+        """Change a tenant's limits, also of one that has no jobs yet; None lifts a limit.
+
+        What it has waiting or under way goes on. Raises `InputValidationError`.
+        """
+        check_tenant(tenant)
+        default = self.settings.max_concurrent
+        return await self._database.write(budgets.change, tenant, default, limits)
 
     async def save(self, tenant: str, job_id: str, path: Path) -> Clip:
         """Copy the job's clip to a file, all of it or nothing."""
@@ -237,7 +265,7 @@ class Studio:
         return jobs.to_job(row, spent, await self._database.read(segments.footage, row.id))
 
 
-_SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key")
+_SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key", "skill")
 _GOES_ON: Final = "The scene goes on naturally, in one continuous shot."
 
 

@@ -20,6 +20,7 @@ from cutscene import jobs, ledger, limits, segments, sources, storage, transitio
 from cutscene.database import Database
 from cutscene.domain import Credits, SegmentState, VideoRequest
 from cutscene.errors import (
+    BudgetExceededError,
     CancelledError,
     CutsceneError,
     DatabaseAwayError,
@@ -250,13 +251,20 @@ class Submissions:
     async def _resubmit_or_stop(self, job: Row[Any], handover: int, segment: Row[Any]) -> None:
         """What may have been paid is not sent again unasked; what is free cannot be paid twice."""
         may_pay = self._settings.unknown_submit == "resubmit" or await self._is_free(segment.id)
-        if may_pay and segment.attempt < self.LOST:
-            await self._database.write(transitions.resubmit, job.id, handover, segment.id)
+        if may_pay and segment.attempt < self.LOST and await self._resubmit(job.id, handover, segment.id):
             return
         raise SubmissionUnknownError(
             f"The answer of {job.provider} to the submission was lost, so it may have been paid for. "
             "Look there, then decide: 'cutscene job retry' submits again, 'cutscene job cancel' lets it go."
         )
+
+    async def _resubmit(self, job_id: str, handover: int, segment_id: str) -> bool:
+        try:
+            await self._database.write(transitions.resubmit, job_id, handover, segment_id)
+        except BudgetExceededError as refusal:
+            _log.warning("submission_not_made_again", job=job_id, reason=str(refusal))
+            return False
+        return True
 
     async def _is_free(self, segment_id: str) -> bool:
         return await self._database.read(ledger.open_amount, segment_id) == Credits()

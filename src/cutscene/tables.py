@@ -33,6 +33,9 @@ tenants = Table(
     Column("active", Integer, nullable=False, server_default="0"),
     Column("waiting", Integer, nullable=False, server_default="0"),
     Column("served_at", Double, nullable=False, server_default="0"),
+    Column("max_queued", Integer),
+    Column("monthly_milli_credits", BigInteger),
+    Column("monthly_micro_usd", BigInteger),
     CheckConstraint("active >= 0", name="active_not_negative"),
     CheckConstraint("waiting >= 0", name="waiting_not_negative"),
 )
@@ -61,6 +64,7 @@ jobs = Table(
     Column("not_before", Double, nullable=False, server_default="0"),
     Column("is_accepted", Boolean, nullable=False, server_default=sa.false()),
     Column("plan", _OptionalJson),
+    Column("skill", String(63)),
     Column("clip", _OptionalJson),
     Column("error_code", String(32)),
     Column("error", Text),
@@ -123,6 +127,15 @@ ledger = Table(
 )
 Index("ledger_by_tenant", ledger.c.tenant, ledger.c.at)
 Index("ledger_by_job", ledger.c.job_id)
+
+# Budgets that were told of as nearly used, so that nobody hears of it twice.
+budget_warnings = Table(
+    "budget_warnings",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("unit", String(7), primary_key=True),
+)
 
 provider_limits = Table(
     "provider_limits",

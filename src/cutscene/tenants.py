@@ -1,29 +1,68 @@
-"""Rows of tenants: how many jobs wait, how many are under way, how many may be."""
+"""Rows of tenants: how many jobs wait, how many are under way, how many may be, what may be spent."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final, TypedDict
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from cutscene.database import clock, insert_new
+from cutscene.domain import Credits
+from cutscene.errors import InputValidationError, NotFoundError
 from cutscene.tables import tenants as table
 
 __all__ = [
+    "LimitChanges",
     "apply_default",
-    "limit",
     "lock",
+    "make_known",
+    "read",
+    "read_all",
     "served",
+    "set_limits",
     "slot_freed",
     "starts_waiting",
     "stops_waiting",
-    "waits_again",
 ]
 
 
 _NEVER: Final = 1e10
 """Seconds: who was never served comes before all who were, in order of arrival."""
+_MOST_JOBS: Final = 1_000_000
+_MOST_MONEY: Final = 1_000_000_000
+
+
+class LimitChanges(TypedDict, total=False):
+    """Limits to set. Those that are absent stay as they are; None lifts one."""
+
+    monthly_credits: Credits | None
+    """Of all providers together, 0 to a thousand million."""
+    monthly_usd: Decimal | None
+    """Exact to a millionth, 0 to a thousand million."""
+    max_queued: int | None
+    """Jobs that may wait for their turn, 1 to a million."""
+    max_concurrent: int | None
+    """Generations that may be under way at once, 1 to a million; None: as many as anybody else's."""
+
+
+def make_known(connection: Connection, tenant: str, default_max_active: int) -> None:
+    """Give a new tenant its row."""
+    insert_new(connection, table, id=tenant, max_active=default_max_active, served_at=clock() - _NEVER)
+
+
+def read(connection: Connection, tenant: str) -> Row[Any]:
+    """Raises `NotFoundError` for a tenant that nothing was ever submitted or set for."""
+    row = connection.execute(sa.select(table).where(table.c.id == tenant)).first()
+    if row is None:
+        raise NotFoundError(f"There is no tenant {tenant!r}.")
+    return row
+
+
+def read_all(connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(sa.select(table).order_by(table.c.id)).all()
 
 
 def lock(connection: Connection, tenant: str) -> None:
@@ -31,14 +70,8 @@ def lock(connection: Connection, tenant: str) -> None:
     connection.execute(sa.select(table.c.id).where(table.c.id == tenant).with_for_update())
 
 
-def starts_waiting(connection: Connection, tenant: str, default_max_active: int) -> None:
-    """One job more waits; the tenant is made known if it is new."""
-    insert_new(connection, table, id=tenant, max_active=default_max_active, served_at=clock() - _NEVER)
-    _update(connection, tenant, waiting=table.c.waiting + 1)
-
-
-def waits_again(connection: Connection, tenant: str) -> None:
-    """A job that was let in is back in the queue."""
+def starts_waiting(connection: Connection, tenant: str) -> None:
+    """One job more waits: a new one, or one that was let in."""
     _update(connection, tenant, waiting=table.c.waiting + 1)
 
 
@@ -56,10 +89,36 @@ def slot_freed(connection: Connection, tenant: str) -> None:
     _update(connection, tenant, active=table.c.active - 1)
 
 
-def limit(connection: Connection, tenant: str, max_active: int) -> None:
-    """Give a tenant a limit of its own, which the default no longer touches."""
-    insert_new(connection, table, id=tenant, max_active=max_active)
-    _update(connection, tenant, max_active=max_active, max_active_is_own=True)
+def set_limits(connection: Connection, tenant: str, default_max_active: int, changes: LimitChanges) -> None:
+    """Change a tenant's limits, of one that is not known yet too; raises `InputValidationError`."""
+    make_known(connection, tenant, default_max_active)
+    if "monthly_credits" in changes:
+        budget = changes["monthly_credits"]
+        milli = None if budget is None else _money(budget.amount, 1_000)
+        _update(connection, tenant, monthly_milli_credits=milli)
+    if "monthly_usd" in changes:
+        usd = changes["monthly_usd"]
+        micro = None if usd is None else _money(usd, 1_000_000)
+        _update(connection, tenant, monthly_micro_usd=micro)
+    if "max_queued" in changes:
+        _update(connection, tenant, max_queued=_count(changes["max_queued"]))
+    if "max_concurrent" in changes:
+        own = _count(changes["max_concurrent"])
+        _update(connection, tenant, max_active=own or default_max_active, max_active_is_own=own is not None)
+
+
+def _count(number: int | None) -> int | None:
+    if number is not None and not 1 <= number <= _MOST_JOBS:
+        raise InputValidationError(f"A limit of {number} jobs is out of range: choose 1 to {_MOST_JOBS}.")
+    return number
+
+
+def _money(amount: Decimal, parts: int) -> int:
+    if not amount.is_finite() or not 0 <= amount <= _MOST_MONEY:
+        raise InputValidationError(f"A budget of {amount} is out of range: choose 0 to {_MOST_MONEY}.")
+    if amount * parts % 1:
+        raise InputValidationError(f"A budget of {amount} is too fine: give fewer digits after the point.")
+    return int(amount * parts)
 
 
 def apply_default(connection: Connection, max_active: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from cutscene import jobs, ledger, limits, segments, tenants
+from cutscene import budgets, jobs, ledger, limits, segments, tenants
 from cutscene.domain import Credits, JobState, SegmentState, VideoRequest
 from cutscene.errors import CancelledError, ConflictError, CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Account, Basis
@@ -44,13 +44,18 @@ def submit(
     """Job, holds and place in the queue: all or nothing. Returns the job's row.
 
     ``estimates``: of each segment. All is held at once, so that a job is not stopped halfway by a budget.
+    Raises `BudgetExceededError` and `RateLimitError` where its tenant may not have it.
     """
+    tenants.make_known(connection, job.tenant, max_active)
+    tenants.lock(connection, job.tenant)
     if jobs.insert(connection, job):
         limits.refuse_if_closed(connection, job.provider)
-        for position, estimate in enumerate(estimates):
-            segment_id = segments.plan(connection, job.id, position, attempt=1)
+        planned = [
+            segments.plan(connection, job.id, position, attempt=1) for position in range(len(estimates))
+        ]
+        for segment_id, estimate in zip(planned, estimates, strict=True):
             ledger.hold(connection, segment_id, estimate, account)
-        tenants.starts_waiting(connection, job.tenant, max_active)
+        _start_waiting(connection, job.tenant, planned)
         return jobs.read(connection, job.id)
     if job.idempotency_key is None:
         return jobs.read(connection, job.id)  # the commit had worked, and its answer was lost
@@ -87,13 +92,17 @@ def put_back(connection: Connection, job_id: str, handover: int, *, after: float
 
 
 def try_again(connection: Connection, job_id: str, handover: int, segment_id: str, *, after: float) -> bool:
-    """A generation failed at no cost, and may well succeed in ``after`` seconds: one more attempt."""
+    """A generation failed at no cost, and may well succeed in ``after`` seconds: one more attempt.
+
+    Raises `BudgetExceededError` where the budget is smaller by now, or the month another.
+    """
     tenant = _lock_tenant(connection, job_id)
     job = jobs.lock_run(connection, job_id, handover)
     if job is None or job.cancel_requested:
         return False
     ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
-    plan_again(connection, job_id, after=segment_id, is_retry=True)
+    planned = plan_again(connection, job_id, after=segment_id, is_retry=True)
+    budgets.enforce(connection, tenant, planned)
     _wait_again(connection, job_id, tenant, after)
     return True
 
@@ -101,11 +110,12 @@ def try_again(connection: Connection, job_id: str, handover: int, segment_id: st
 def resubmit(connection: Connection, job_id: str, handover: int, segment_id: str) -> None:
     """A lost submission is made once more, by the run that the job was handed over to.
 
-    Not if its answer has come after all.
+    Not if its answer has come after all. Raises `BudgetExceededError` where twice its cost is too much.
     """
+    tenant = _lock_tenant(connection, job_id)
     is_mine = jobs.lock_run(connection, job_id, handover) is not None
     if is_mine and segments.lock(connection, segment_id).state == SegmentState.UNKNOWN:
-        plan_again(connection, job_id, after=segment_id)
+        budgets.enforce(connection, tenant, plan_again(connection, job_id, after=segment_id))
 
 
 def go_on(connection: Connection, job_id: str, handover: int) -> bool:
@@ -137,11 +147,18 @@ def _lock_tenant(connection: Connection, job_id: str) -> str:
     return tenant
 
 
+def _start_waiting(connection: Connection, tenant: str, planned: Sequence[str]) -> None:
+    """Unless its holds, or one job more in the queue, are more than the tenant may have."""
+    budgets.refuse_full_queue(connection, tenant)
+    budgets.enforce(connection, tenant, planned)
+    tenants.starts_waiting(connection, tenant)
+
+
 def _wait_again(connection: Connection, job_id: str, tenant: str, after: float) -> None:
     made = [segment.footage_key is not None for segment in segments.latest(connection, job_id)]
     jobs.put_back(connection, job_id, after=after, progress=sum(made) / len(made))
     _free_slot(connection, job_id)
-    tenants.waits_again(connection, tenant)
+    tenants.starts_waiting(connection, tenant)
 
 
 def close_segment(
@@ -206,19 +223,23 @@ def give_up(
     return jobs.lock_run(connection, job_id, handover) is not None and withdraw(connection, segment_id, error)
 
 
-def plan_again(connection: Connection, job_id: str, after: str, *, is_retry: bool = False) -> None:
-    """An attempt after that one, with a hold of its own; what that one may have cost counts as paid."""
+def plan_again(connection: Connection, job_id: str, after: str, *, is_retry: bool = False) -> list[str]:
+    """An attempt after that one, with a hold of its own; what that one may have cost counts as paid.
+
+    Returns its id, unless somebody else has planned one.
+    """
     last = segments.current(connection, job_id)
     if last.id != after or last.state == SegmentState.PLANNED:
-        return  # somebody else did
+        return []
     ledger.close(connection, last.id, ledger.open_amount(connection, last.id), Basis.ASSUMED)
     segments.end(connection, last.id, SegmentState.FAILED)
-    _plan_after(connection, last, is_retry=is_retry)
+    return [_plan_after(connection, last, is_retry=is_retry)]
 
 
-def _plan_after(connection: Connection, last: Row[Any], *, is_retry: bool = False) -> None:
+def _plan_after(connection: Connection, last: Row[Any], *, is_retry: bool = False) -> str:
     segment_id = segments.plan(connection, last.job_id, last.position, last.attempt + 1, is_retry=is_retry)
     ledger.hold_again(connection, segment_id, like=last.id)
+    return segment_id
 
 
 def fail(connection: Connection, job_id: str, handover: int, error: CutsceneError) -> None:
@@ -263,8 +284,11 @@ def cancel(connection: Connection, tenant: str, job_id: str) -> None:
             raise ConflictError(f"Job {job_id} is {state} already: there is nothing to cancel.")
 
 
-def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> None:
-    """Back into the queue, keeping what was paid for."""
+def retry(connection: Connection, tenant: str, job_id: str) -> None:
+    """Back into the queue, keeping what was paid for.
+
+    Raises `BudgetExceededError` and `RateLimitError` where its tenant may not have it.
+    """
     tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
     last = segments.lock(connection, segments.current(connection, job_id).id)
@@ -272,12 +296,11 @@ def retry(connection: Connection, tenant: str, job_id: str, max_active: int) -> 
     if not jobs.requeue(connection, job_id, is_accepted=is_accepted):
         raise ConflictError(f"Job {job_id} is {job.state}: only failed or cancelled jobs can be retried.")
     _free_slot(connection, job_id)
-    if not is_accepted:
-        plan_again(connection, job_id, after=last.id)
+    planned = [] if is_accepted else plan_again(connection, job_id, after=last.id)
     for later in segments.latest(connection, job_id)[last.position + 1 :]:
         if later.state != SegmentState.PLANNED:
-            _plan_after(connection, later)
-    tenants.starts_waiting(connection, tenant, max_active)
+            planned.append(_plan_after(connection, later))
+    _start_waiting(connection, tenant, planned)
 
 
 def write_off(connection: Connection, longest_life: Mapping[str, float]) -> None:

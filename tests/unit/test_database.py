@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cutscene import jobs, limits, segments, transitions
+from cutscene import budgets, jobs, limits, segments, transitions
 from cutscene.database import Database, clock, insert_new, open_database
 from cutscene.domain import VideoRequest
 from cutscene.errors import ConflictError, StorageError
@@ -101,11 +101,15 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str)
 
     opened = open_database(database_url)
     with opened.engine.begin() as connection:
-        transitions.retry(connection, "a", "j", 1)
+        transitions.retry(connection, "a", "j")
         job = jobs.read(connection, "j")
         assert (job.state, job.is_accepted, job.not_before) == ("queued", True, 0.0)
         assert VideoRequest.from_json(job.request).aspect == "9:16"
         assert segments.current(connection, "j").refusals == 0
+        assert job.skill is None
+        standing = budgets.standing(connection, "a")
+        assert (standing.credits.limit, standing.usd.limit, standing.max_queued) == (None, None, None)
+        assert standing.waiting == 1
         [pause] = limits.pauses(connection)
         assert not pause.refuses_jobs
     opened.engine.dispose()
@@ -114,10 +118,12 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str)
 def _downgrade_to_first(connection: sa.Connection) -> None:
     """What the later versions added is dropped again."""
     for table, columns in {
-        "jobs": ("not_before", "is_accepted", "plan"),
+        "jobs": ("not_before", "is_accepted", "plan", "skill"),
         "segments": ("refusals", "refused_for", "is_retry"),
         "provider_limits": ("code", "refuses_jobs"),
+        "tenants": ("max_queued", "monthly_milli_credits", "monthly_micro_usd"),
     }.items():
         for column in columns:
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+    connection.execute(sa.text("DROP TABLE budget_warnings"))
     connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))

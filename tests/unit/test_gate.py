@@ -112,7 +112,7 @@ def test_the_account_is_never_exceeded(database: Database) -> None:
 
 def test_a_tenants_own_limit(database: Database) -> None:
     with database.engine.begin() as connection:
-        tenants.limit(connection, "a", 2)
+        tenants.set_limits(connection, "a", 1, {"max_concurrent": 2})
         for n in range(3):
             submit(connection, f"a{n}", "a")
         assert admit(connection, fast=9) + admit(connection, fast=9) == ["a0", "a1"]
@@ -197,7 +197,7 @@ def counters(connection: Connection, tenant: str) -> tuple[int, int]:
 def test_a_double_click_retries_once(database: Database) -> None:
     def retry() -> None:
         with database.engine.begin() as connection:
-            transitions.retry(connection, "a", "a1", 1)
+            transitions.retry(connection, "a", "a1")
 
     with database.engine.begin() as connection:
         submit(connection, "a1", "a")
@@ -332,7 +332,7 @@ def test_an_old_attempt_frees_no_slot_of_a_newer_one(database: Database) -> None
         connection.execute(sa.update(segment_table).values(posted_at=clock() - 601))
         segments.lose(connection, "a1-0-1", "f")
         transitions.fail(connection, "a1", 1, SubmissionUnknownError("Lost."))
-        transitions.retry(connection, "a", "a1", 1)
+        transitions.retry(connection, "a", "a1")
         admit(connection, fast=1)
         segments.cross_fence(connection, "a1-0-2", "g")
         segments.lose(connection, "a1-0-2", "g")
@@ -394,7 +394,7 @@ def test_a_pause_does_not_concern_what_was_accepted(database: Database) -> None:
         segments.record_task(connection, "a1-0-1", "f", "task")
         end(connection, "a1")
         transitions.fail(connection, "a1", 1, ProviderError("The download failed."))
-        transitions.retry(connection, "a", "a1", 1)
+        transitions.retry(connection, "a", "a1")
         limits.pause(connection, limits.Pause("fast", 60, "No credits.", "QUOTA_EXCEEDED_ERROR", True))
         assert admit(connection, fast=5) == ["a1"]
         with pytest.raises(QuotaExceededError, match="Nothing is sent there"):
@@ -455,7 +455,7 @@ def test_what_goes_back_is_accepted_no_more(database: Database) -> None:
         transitions.begin_post(connection, "a1", 1, "a1-0-1", "f")
         segments.record_task(connection, "a1-0-1", "f", "task")
         transitions.fail(connection, "a1", 1, GenerationTimeoutError("Nobody answered."))
-        transitions.retry(connection, "a", "a1", 1)
+        transitions.retry(connection, "a", "a1")
         assert admit(connection, fast=1) == ["a1"]
         assert transitions.try_again(connection, "a1", 2, "a1-0-1", after=0.0)
         limits.pause(connection, limits.Pause("fast", 60, "The day is used up."))

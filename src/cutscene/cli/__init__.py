@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, usage, worker
+from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, tenants, usage, worker
 
 __all__ = ["app", "main"]
 
@@ -21,6 +21,7 @@ app.command("extend")(extend.extend)
 app.command("jobs")(jobs.list_jobs)
 app.add_typer(jobs.job_app, name="job")
 app.command("usage")(usage.usage)
+app.add_typer(tenants.tenants_app, name="tenants")
 app.command("worker")(worker.worker)
 app.command("emulator")(emulator.emulator)
 app.command("doctor")(doctor.doctor)

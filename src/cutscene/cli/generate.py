@@ -119,6 +119,8 @@ async def see_through(
         settings, work="if needed" if wait else "no", on_continued=say_continued
     ) as studio:
         job = await submit(studio)
+        for warning in (await studio.standing(tenant)).warnings:
+            say(f"Warning: {warning}")
         if not wait:
             if not await studio.worker_lives():
                 say("No worker is running: start 'cutscene worker', or wait with 'cutscene job wait'.")

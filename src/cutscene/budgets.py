@@ -1,0 +1,201 @@
+"""Budgets: what a tenant may spend in a calendar month, and how many of its jobs may wait.
+
+Months are those of UTC. A generation counts in the month in which its hold was taken: with the
+hold while that is open, with what it cost afterwards. So it counts once, and in one month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy import Connection, Row
+
+from cutscene import ledger, tenants
+from cutscene.database import clock, insert_new
+from cutscene.domain import Credits
+from cutscene.errors import BudgetExceededError, RateLimitError
+from cutscene.ledger import NOTHING, Sums
+from cutscene.tables import budget_warnings
+from cutscene.tenants import LimitChanges
+
+__all__ = ["Budget", "Standing", "Unit", "change", "enforce", "refuse_full_queue", "standing", "standings"]
+
+_log = structlog.get_logger()
+
+_NEARLY: Final = Decimal("0.8")
+
+
+class Unit(StrEnum):
+    """What a budget is counted in."""
+
+    CREDITS = "credits"
+    """Of all providers together."""
+    USD = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a tenant may spend in a month, and what it has, in one unit."""
+
+    unit: Unit
+    limit: Decimal | None
+    """None: there is none."""
+    used: Decimal
+    """Settled or held."""
+
+    def __str__(self) -> str:
+        used = _plain(self.used)
+        return f"{used}, no limit" if self.limit is None else f"{used} of {_plain(self.limit)}"
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.limit is not None and self.used > self.limit
+
+    @property
+    def is_nearly_used(self) -> bool:
+        """Four fifths of it are gone."""
+        return self.limit is not None and self.used > 0 and self.used >= _NEARLY * self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A tenant's limits, and where it stands to them now."""
+
+    tenant: str
+    month: str
+    """As 2026-11."""
+    credits: Budget
+    usd: Budget
+    waiting: int
+    max_queued: int | None
+    active: int
+    """Generations under way."""
+    max_concurrent: int
+    max_concurrent_is_own: bool
+    """Else it is everybody's."""
+
+    @property
+    def budgets(self) -> tuple[Budget, Budget]:
+        return self.credits, self.usd
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each budget that is nearly used, for people."""
+        return [
+            f"Tenant {self.tenant!r} has used {budget} {budget.unit} that it may spend in {self.month}, "
+            "holds included."
+            for budget in self.budgets
+            if budget.is_nearly_used
+        ]
+
+
+def standing(connection: Connection, tenant: str) -> Standing:
+    """Raises `NotFoundError` for a tenant that nothing was ever submitted or set for."""
+    row, month = tenants.read(connection, tenant), _month(_now(connection))
+    used = ledger.committed(connection, since=month.timestamp(), tenant=tenant)
+    return _standing(row, month, used.get(tenant, NOTHING))
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """Of all tenants, by name."""
+    month = _month(_now(connection))
+    used = ledger.committed(connection, since=month.timestamp())
+    return [_standing(row, month, used.get(row.id, NOTHING)) for row in tenants.read_all(connection)]
+
+
+def change(connection: Connection, tenant: str, default_max_active: int, changes: LimitChanges) -> Standing:
+    """Set limits; whoever comes near a new one hears of it again. Raises `InputValidationError`."""
+    tenants.set_limits(connection, tenant, default_max_active, changes)
+    connection.execute(sa.delete(budget_warnings).where(budget_warnings.c.tenant == tenant))
+    return standing(connection, tenant)
+
+
+def refuse_full_queue(connection: Connection, tenant: str) -> None:
+    """Raise `RateLimitError` where as many jobs wait as may; the caller has locked the tenant."""
+    row = tenants.read(connection, tenant)
+    if row.max_queued is not None and row.waiting >= row.max_queued:
+        raise RateLimitError(
+            f"Tenant {tenant!r} has {row.waiting} jobs waiting, and may have {row.max_queued}: "
+            "submit again when some of them are done."
+        )
+
+
+def enforce(connection: Connection, tenant: str, planned: Sequence[str]) -> None:
+    """Raise `BudgetExceededError` where holds that were just taken are more than the tenant may spend.
+
+    ``planned``: the segments that they are for. The caller has locked the tenant, so that whoever else
+    takes holds for it waits for the commit, and counts these. Holds of nothing are always fine.
+    """
+    row = tenants.read(connection, tenant)
+    if not planned or (row.monthly_milli_credits is None and row.monthly_micro_usd is None):
+        return
+    added, at = ledger.holds(connection, planned)
+    month = _month(at)
+    used = ledger.committed(connection, since=month.timestamp(), tenant=tenant)[tenant]
+    now = _standing(row, month, used)
+    for budget, more in zip(now.budgets, (added.credits.amount, added.usd), strict=True):
+        if more and budget.is_exceeded:
+            raise _refusal(now, budget, more)
+    for budget in now.budgets:
+        if budget.is_nearly_used:
+            _warn_once(connection, now, budget)
+
+
+def _refusal(now: Standing, budget: Budget, more: Decimal) -> BudgetExceededError:
+    return BudgetExceededError(
+        f"Tenant {now.tenant!r} may spend {_plain(budget.limit)} {budget.unit} in {now.month}: "
+        f"{_plain(budget.used - more)} are used or held, and this takes {_plain(more)}. "
+        "Wait for the next month, or have the budget raised."
+    )
+
+
+def _warn_once(connection: Connection, now: Standing, budget: Budget) -> None:
+    """In a month, for each budget; the log's readers are not told at every submit."""
+    is_new = insert_new(connection, budget_warnings, tenant=now.tenant, month=now.month, unit=budget.unit)
+    if is_new:
+        _log.warning(
+            "budget_nearly_used",
+            tenant=now.tenant,
+            month=now.month,
+            unit=str(budget.unit),
+            used=_plain(budget.used),
+            limit=_plain(budget.limit),
+        )
+
+
+def _standing(row: Row[Any], month: datetime, used: Sums) -> Standing:
+    milli, micro = row.monthly_milli_credits, row.monthly_micro_usd
+    most_credits = None if milli is None else Credits(milli).amount
+    most_usd = None if micro is None else Decimal(micro) / 1_000_000
+    return Standing(
+        tenant=row.id,
+        month=f"{month:%Y-%m}",
+        credits=Budget(unit=Unit.CREDITS, limit=most_credits, used=used.credits.amount),
+        usd=Budget(unit=Unit.USD, limit=most_usd, used=used.usd),
+        waiting=row.waiting,
+        max_queued=row.max_queued,
+        active=row.active,
+        max_concurrent=row.max_active,
+        max_concurrent_is_own=row.max_active_is_own,
+    )
+
+
+def _now(connection: Connection) -> float:
+    return float(connection.execute(sa.select(clock())).scalar_one())
+
+
+def _month(seconds: float) -> datetime:
+    """The beginning of the month that a moment is in."""
+    day = datetime.fromtimestamp(seconds, UTC)
+    return datetime(day.year, day.month, 1, tzinfo=UTC)
+
+
+def _plain(amount: Decimal | None) -> str:
+    return f"{(amount or Decimal(0)).normalize():f}"
