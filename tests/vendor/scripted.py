@@ -4,7 +4,7 @@ The vendor writes down every call in ``calls.log``, which is what tests count. W
 prompt say what goes wrong: ``[work:2]`` seconds until done, ``[slow-post:3]`` seconds before
 the answer (the task is accepted at once), ``[reject:2]`` refusals that say "later",
 ``[refuse]`` for good, ``[lose]`` accepted but the answer is lost, ``[fail]`` the generation
-fails, ``[fail-at:2]`` only the second one of a prompt does,
+fails, ``[fail-at:2]`` only the second one of a prompt does, ``[passing]`` for a reason that passes,
 ``[charge:7]`` credits, ``[silent]`` no word about credits, ``[crash]`` a provider with a bug,
 ``[throttle]`` queued at the vendor for ever.
 """
@@ -138,7 +138,9 @@ class ScriptedProvider:
             return Pending(age / work)
         if "[fail]" in prompt or _number(prompt, "fail-at") == task["number"]:
             return Failed(
-                ProviderError("The scripted vendor failed."), Credits.of(int(_number(prompt, "charge")))
+                ProviderError("The scripted vendor failed."),
+                Credits.of(int(_number(prompt, "charge"))),
+                retry_after=0.1 if "[passing]" in prompt else None,
             )
         return Done((self._footage(task_id, task["frames"]).as_uri(),), charged, {"id": task_id})
 
