@@ -317,6 +317,15 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Why another provider makes a job than the one that was to."""
+
+    instead_of: str
+    error_code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One request and what became of it."""
 
@@ -326,6 +335,8 @@ class Job:
     request: VideoRequest
     provider: str
     model: str
+    fallback: Fallback | None
+    """Where `provider` stepped in for another."""
     skill: str | None
     """What submitted it, where that was one of the skills."""
     state: JobState

@@ -30,11 +30,11 @@ def anyone_ready(connection: Connection) -> bool:
 
 def admit(connection: Connection, concurrency: Mapping[str, int], hand_over: HandOver) -> list[str]:
     """Let in what fits; ``concurrency`` is what each provider works on at once. Returns job ids."""
-    is_open = limits.claim(connection)
-    room = _room(connection, {name: concurrency[name] for name in is_open if name in concurrency})
+    pauses = limits.claim(connection)
+    room = _room(connection, {name: concurrency[name] for name in pauses if name in concurrency})
     admitted = []
-    for tenant in _ready_tenants(connection, _may_start(room, is_open), limit=sum(room.values())):
-        job = jobs.head(connection, tenant, _may_start(room, is_open))
+    for tenant in _ready_tenants(connection, _may_start(room, pauses), limit=sum(room.values())):
+        job = jobs.head(connection, tenant, _may_start(room, pauses))
         if job is None:
             continue
         handover = jobs.start(connection, job.id)
@@ -53,11 +53,12 @@ def _room(connection: Connection, concurrency: Mapping[str, int]) -> dict[str, i
     return {name: max(0, places - taken.get(name, 0)) for name, places in concurrency.items()}
 
 
-def _may_start(room: Mapping[str, int], is_open: Mapping[str, bool]) -> sa.ColumnElement[bool]:
+def _may_start(room: Mapping[str, int], pauses: Mapping[str, float]) -> sa.ColumnElement[bool]:
     free = [name for name, places in room.items() if places > 0]
     return jobs.may_start(
-        open_providers=[name for name in free if is_open[name]],
-        paused=[name for name in free if not is_open[name]],
+        open_providers=[name for name in free if not pauses[name]],
+        paused=[name for name in free if pauses[name]],
+        left=[name for name in free if pauses[name] > limits.LONG],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
 from cutscene.database import clock, insert_new
-from cutscene.domain import Clip, Credits, Job, JobState, Stage, VideoRequest
+from cutscene.domain import Clip, Credits, Fallback, Job, JobState, Stage, VideoRequest
 from cutscene.errors import CutsceneError, NotFoundError
 from cutscene.tables import job_holds_slot, job_queued, job_running, job_to_cancel
 from cutscene.tables import jobs as table
@@ -34,6 +34,15 @@ class NewJob:
     plan: Sequence[Mapping[str, Any]] | None = None
     """Of its generations, as JSON; None: there is one."""
     skill: str | None = None
+    may_fall_back_to: str | None = None
+    """A provider that makes it where its own does not, and nothing is paid yet."""
+    fallback: Fallback | None = None
+    """Why that one makes it from the start."""
+
+    @property
+    def asked(self) -> str:
+        """Who was to make it."""
+        return self.provider if self.fallback is None else self.fallback.instead_of
 
 
 def insert(connection: Connection, job: NewJob) -> bool:
@@ -51,10 +60,17 @@ def insert(connection: Connection, job: NewJob) -> bool:
         priority=job.priority,
         plan=job.plan,
         skill=job.skill,
+        may_fall_back_to=job.may_fall_back_to,
+        fallback=None if job.fallback is None else asdict(job.fallback),
         state=JobState.QUEUED,
         stage=Stage.QUEUED,
         created_at=clock(),
     )
+
+
+def asked(row: Row[Any]) -> str:
+    """Who was to make a job, whoever makes it now."""
+    return str(row.provider if row.fallback is None else row.fallback["instead_of"])
 
 
 def read(connection: Connection, job_id: str) -> Row[Any]:
@@ -107,6 +123,28 @@ def lock_run(connection: Connection, job_id: str, handover: int) -> Row[Any] | N
     """The running job whose latest hand-over that is, which it stays until the commit."""
     query = sa.select(table).where(table.c.id == job_id, job_running, table.c.handover == handover)
     return connection.execute(query.with_for_update()).first()
+
+
+def change_provider(
+    connection: Connection,
+    job_id: str,
+    provider: str,
+    model: str,
+    plan: Sequence[Mapping[str, Any]],
+    reason: Fallback,
+) -> None:
+    """Another one makes a job, and nobody else after that one."""
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id == job_id)
+        .values(
+            provider=provider,
+            model=model,
+            plan=plan,
+            may_fall_back_to=None,
+            fallback=asdict(reason),
+        )
+    )
 
 
 def put_back(connection: Connection, job_id: str, *, after: float, progress: float) -> None:
@@ -237,13 +275,20 @@ def head(connection: Connection, tenant: str, allowed: sa.ColumnElement[bool]) -
     return connection.execute(query).first()
 
 
-def may_start(open_providers: Collection[str], paused: Collection[str]) -> sa.ColumnElement[bool]:
-    """Jobs that wait for their turn alone: a pause does not concern what was accepted already."""
+def may_start(
+    open_providers: Collection[str], paused: Collection[str], left: Collection[str]
+) -> sa.ColumnElement[bool]:
+    """Jobs that wait for their turn alone: a pause does not concern what was accepted already.
+
+    ``left`` are providers that are paused for so long that others step in for them.
+    """
     allowed: list[sa.ColumnElement[bool]] = []
     if open_providers:
         allowed.append(table.c.provider.in_(open_providers))
     if paused:
         allowed.append(table.c.is_accepted.is_(sa.true()) & table.c.provider.in_(paused))
+    if left:
+        allowed.append(table.c.may_fall_back_to.is_not(None) & table.c.provider.in_(left))
     return job_queued & (table.c.not_before <= clock()) & sa.or_(sa.false(), *allowed)
 
 
@@ -262,6 +307,7 @@ def to_job(row: Row[Any], credits_used: Credits | None, footage: Sequence[str]) 
         request=VideoRequest.from_json(row.request),
         provider=row.provider,
         model=row.model,
+        fallback=None if row.fallback is None else Fallback(**row.fallback),
         skill=row.skill,
         state=JobState(row.state),
         stage=Stage(row.stage),

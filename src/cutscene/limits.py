@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
@@ -13,7 +13,22 @@ from cutscene.database import clock, insert_new, is_postgres
 from cutscene.errors import CutsceneError, from_code
 from cutscene.tables import provider_limits as table
 
-__all__ = ["Pause", "claim", "close", "lift", "pause", "pause_of", "pauses", "refuse_if_closed", "register"]
+__all__ = [
+    "LONG",
+    "Pause",
+    "claim",
+    "close",
+    "lift",
+    "pause",
+    "pause_of",
+    "pauses",
+    "refuse_if_closed",
+    "register",
+]
+
+
+LONG: Final = 60.0
+"""Seconds that a job waits for its own provider rather than have another one step in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,11 @@ class Pause:
     """New jobs are refused rather than queued: only somebody who acts can end it."""
 
     @property
+    def is_long(self) -> bool:
+        """Worth another provider, where there is one."""
+        return self.seconds > LONG
+
+    @property
     def error(self) -> CutsceneError:
         return from_code(self.code, f"{self.reason} Nothing is sent there for another {self.seconds:.0f} s.")
 
@@ -38,16 +58,16 @@ def register(connection: Connection, providers: Collection[str]) -> None:
         insert_new(connection, table, provider=provider)
 
 
-def claim(connection: Connection) -> dict[str, bool]:
-    """Providers that no other gate looks at right now, and whether each is open, that is not paused.
+def claim(connection: Connection) -> dict[str, float]:
+    """Providers that no other gate looks at right now, and how long each is paused: 0 is open, seconds.
 
     Their rows stay locked until the transaction ends, so that two gates cannot both
     give away the last place of an account.
     """
-    query = sa.select(table.c.provider, table.c.paused_until <= clock())
+    query = sa.select(table.c.provider, table.c.paused_until - clock())
     if is_postgres(connection):
         query = query.with_for_update(skip_locked=True)
-    return {provider: bool(is_open) for provider, is_open in connection.execute(query)}
+    return {provider: max(0.0, left) for provider, left in connection.execute(query)}
 
 
 def pause(connection: Connection, pause: Pause) -> None:

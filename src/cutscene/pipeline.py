@@ -32,6 +32,7 @@ from cutscene.errors import (
     StorageError,
     from_code,
 )
+from cutscene.fallback import Understudy
 from cutscene.media import recipe
 from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.probe import probe
@@ -82,6 +83,7 @@ class Pipeline:
         sessions: Sessions,
         poller: Poller,
         submissions: Submissions,
+        understudy: Understudy,
         slot_freed: Callable[[], None],
     ) -> None:
         self._settings = settings
@@ -92,6 +94,7 @@ class Pipeline:
         self._sessions = sessions
         self._poller = poller
         self._submissions = submissions
+        self._understudy = understudy
         self._slot_freed = slot_freed
 
     async def run(self, job_id: str, handover: int) -> None:
@@ -137,6 +140,10 @@ class Pipeline:
                 return True
             case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not segment.is_retry and (
                 await self._try_again(job_id, handover, segment_id, state, pause)
+            ):
+                return False
+            case Failed(retry_after=float(), credits=Credits(milli=0), error=error) if (
+                await self._understudy.steps_in(job, handover, error, failed=segment_id)
             ):
                 return False
             case Failed(error=error, credits=charged):

@@ -14,13 +14,15 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Row
 
-from cutscene.domain import MAX_DURATION, MIN_DURATION, VideoRequest
+from cutscene.domain import MAX_DURATION, MIN_DURATION, Credits, VideoRequest
 from cutscene.errors import InputValidationError
-from cutscene.providers import Model
+from cutscene.ledger import Account
+from cutscene.providers import Model, Provider
 from cutscene.specs import FPS, LoopStyle, Specs
 
 __all__ = [
     "LATER",
+    "Offer",
     "Plan",
     "PlannedSegment",
     "Start",
@@ -63,6 +65,48 @@ class PlannedSegment:
 
 
 Plan = Sequence[PlannedSegment]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """How a provider would make a request, and at what price."""
+
+    provider: str
+    model: str
+    plan: Plan
+    estimates: Sequence[Credits]
+    """Of each segment, at the most."""
+    usd_per_credit: str
+
+    @classmethod
+    def of(cls, provider: Provider, request: VideoRequest) -> Self:
+        """Raises `InputValidationError` where it makes no such clips."""
+        model = provider.check(request)
+        plan = plan_segments(request, model)
+        return cls(
+            provider=provider.id,
+            model=model.id,
+            plan=plan,
+            estimates=[
+                provider.estimate(segment_request(request, model, plan, position, image=LATER))
+                for position in range(len(plan))
+            ],
+            usd_per_credit=provider.capabilities().usd_per_credit,
+        )
+
+    def account(self, tenant: str, job_id: str) -> Account:
+        """Whom its credits concern."""
+        return Account(
+            tenant=tenant,
+            job_id=job_id,
+            provider=self.provider,
+            model=self.model,
+            usd_per_credit=self.usd_per_credit,
+        )
+
+    @property
+    def plan_as_json(self) -> list[dict[str, Any]]:
+        return [segment.to_json() for segment in self.plan]
 
 
 def plan_segments(request: VideoRequest, model: Model) -> Plan:

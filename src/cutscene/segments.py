@@ -24,6 +24,7 @@ __all__ = [
     "current",
     "end",
     "footage",
+    "forget_unsent",
     "keep_footage",
     "latest",
     "lock",
@@ -141,6 +142,12 @@ def end(
 def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
     """What was paid for is in the store."""
     connection.execute(sa.update(table).where(table.c.id == segment_id).values(footage_key=key))
+
+
+def forget_unsent(connection: Connection, job_id: str, *, beyond: int) -> None:
+    """Drop the segments behind so many first ones, none of which was ever sent."""
+    behind = (table.c.job_id == job_id) & (table.c.position >= beyond) & table.c.posted_at.is_(None)
+    connection.execute(sa.delete(table).where(behind))
 
 
 def lose_footage(connection: Connection, segment_id: str) -> None:

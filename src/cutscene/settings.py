@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     )
     provider: str = Field(default_factory=lambda known: "runway" if known.get("runway_api_key") else "local")
     """Who makes a clip when a request names nobody: runway if it has a key, else local."""
+    fallback_provider: str = ""
+    """Who makes a clip where that one does not, and nothing is paid yet; empty: nobody."""
     unknown_submit: Literal["hold", "resubmit"] = "hold"
     """After a lost answer to a paid call: stop and ask, or pay again."""
     submit_timeout: float = Field(default=60.0, ge=1, le=600)

@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -16,14 +17,14 @@ from sqlalchemy import Row
 from cutscene import accounts, budgets, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.budgets import Standing
 from cutscene.database import Database, open_database
-from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
+from cutscene.domain import Clip, Fallback, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
-from cutscene.ledger import Account, Grouping, Usage
+from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
-from cutscene.plan import LATER, plan_segments, segment_request
+from cutscene.plan import Offer
 from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
 from cutscene.specs import Container
@@ -82,38 +83,33 @@ class Studio:
         if skill is not None:
             check_tenant(skill, "skill")
         chosen = await self._providers.get("video", provider)
-        model = chosen.check(request)
+        chosen.check(request)
         request = await sources.keep(
             self._store, self._workbench, tenant, run, request, self.settings.scratch
         )
-        plan = plan_segments(request, model)
-        estimates = [
-            chosen.estimate(segment_request(request, model, plan, position, image=LATER))
-            for position in range(len(plan))
-        ]
+        await self._worker.ensure()
+        await self._review_pause(chosen)
+        offer, understudy, fallback = await self._offer(chosen, request, named=provider is not None)
         job = jobs.NewJob(
             id=f"job_{secrets.token_hex(8)}",
             tenant=tenant,
             run=run,
             idempotency_key=idempotency_key,
             request=request,
-            provider=chosen.id,
-            model=model.id,
+            provider=offer.provider,
+            model=offer.model,
             priority=priority,
-            plan=[segment.to_json() for segment in plan],
+            plan=offer.plan_as_json,
             skill=skill,
+            may_fall_back_to=understudy,
+            fallback=fallback,
         )
-        account = Account(
-            tenant=tenant,
-            job_id=job.id,
-            provider=chosen.id,
-            model=model.id,
-            usd_per_credit=chosen.capabilities().usd_per_credit,
-        )
-        await self._worker.ensure()
-        await self._review_pause(chosen)
         row = await self._database.write(
-            transitions.submit, job, estimates, account, self.settings.max_concurrent
+            transitions.submit,
+            job,
+            offer.estimates,
+            offer.account(tenant, job.id),
+            self.settings.max_concurrent,
         )
         self._worker.wake()
         return await self._job(row)
@@ -253,6 +249,26 @@ class Studio:
         if job.clip is None:
             raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
         return await storage.copy_to(self._store, job.clip.key, path)
+
+    async def _offer(
+        self, chosen: Provider, request: VideoRequest, *, named: bool
+    ) -> tuple[Offer, str | None, Fallback | None]:
+        """Who makes it, who may step in later, and why that one does already.
+
+        For a provider that was asked for by name nobody steps in.
+        """
+        offer, other = Offer.of(chosen, request), self.settings.fallback_provider
+        if named or other in {"", chosen.id}:
+            return offer, None, None
+        pause = await self._database.read(limits.pause_of, chosen.id)
+        if pause is None or not pause.is_long:
+            return offer, other, None
+        try:
+            understudy = await self._providers.get("video", other)
+            reason = Fallback(instead_of=chosen.id, error_code=pause.code, error=str(pause.error))
+            return Offer.of(understudy, replace(request, model=None)), None, reason
+        except InputValidationError:
+            return offer, other, None  # it makes no such clips
 
     async def _review_pause(self, provider: Provider) -> None:
         """Whoever has just bought credits or mended the key need not wait for a worker to notice."""

@@ -28,6 +28,7 @@ from cutscene.errors import (
     StorageError,
     SubmissionUnknownError,
 )
+from cutscene.fallback import Understudy
 from cutscene.media.workbench import Workbench
 from cutscene.plan import plan_of
 from cutscene.providers import NotSubmitted, Provider, SubmissionUnknown
@@ -60,12 +61,14 @@ class Submissions:
         database: Database,
         store: storage.Store,
         workbench: Workbench,
+        understudy: Understudy,
         slot_freed: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._database = database
         self._store = store
         self._workbench = workbench
+        self._understudy = understudy
         self._slot_freed = slot_freed
         self._posts: set[asyncio.Task[NotSubmitted | None]] = set()
         self._closing = False
@@ -84,8 +87,11 @@ class Submissions:
             if (await self._database.read(jobs.read, job.id)).cancel_requested:
                 await self._withdraw(job.id, handover, segment.id, CancelledError("The job was cancelled."))
                 continue
-            if await self._database.read(limits.pause_of, job.provider):
-                await self._put_back(job.id, handover)
+            if pause := await self._database.read(limits.pause_of, job.provider):
+                if not pause.is_long:
+                    await self._put_back(job.id, handover)
+                elif not await self._understudy.steps_in(job, handover, pause.error):
+                    await self._put_back(job.id, handover, after=limits.LONG / 2)
                 continue
             try:
                 prepared = prepared or await self._prepare(provider, job, request, segment)
@@ -202,8 +208,11 @@ class Submissions:
         lost_patience = segment.refused_for > provider.capabilities().timeout and not refusal.passes
         if refusal.closed_for:
             await self._close(job, handover, segment.id, refusal)
-        elif refusal.retry_after is None or lost_patience:
+        elif refusal.retry_after is None:
             await self._withdraw(job.id, handover, segment.id, refusal.error)
+        elif lost_patience:
+            if not await self._understudy.steps_in(job, handover, refusal.error):
+                await self._withdraw(job.id, handover, segment.id, refusal.error)
         else:
             seconds = max(refusal.retry_after, min(60.0, 0.5 * 2.0 ** min(segment.refusals, 10)))
             if not refusal.passes:
@@ -218,7 +227,8 @@ class Submissions:
         pause = limits.Pause(job.provider, refusal.closed_for, str(error), error.code, refuses_jobs=True)
         if await self._database.write(limits.close, pause):
             _log.warning("provider_closed", provider=job.provider, code=error.code, reason=str(error))
-            await self._withdraw(job.id, handover, segment_id, error)
+            if not await self._understudy.steps_in(job, handover, error):
+                await self._withdraw(job.id, handover, segment_id, error)
         else:
             await self._put_back(job.id, handover)
 

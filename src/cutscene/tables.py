@@ -65,6 +65,8 @@ jobs = Table(
     Column("is_accepted", Boolean, nullable=False, server_default=sa.false()),
     Column("plan", _OptionalJson),
     Column("skill", String(63)),
+    Column("may_fall_back_to", String(63)),
+    Column("fallback", _OptionalJson),
     Column("clip", _OptionalJson),
     Column("error_code", String(32)),
     Column("error", Text),

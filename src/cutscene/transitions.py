@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from cutscene import budgets, jobs, ledger, limits, segments, tenants
-from cutscene.domain import Credits, JobState, SegmentState, VideoRequest
+from cutscene.domain import Credits, Fallback, JobState, SegmentState, VideoRequest
 from cutscene.errors import CancelledError, ConflictError, CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Account, Basis
+from cutscene.plan import Offer
 
 __all__ = [
     "begin_post",
     "cancel",
+    "change_provider",
     "close_segment",
     "fail",
     "free_slot",
@@ -61,7 +63,7 @@ def submit(
         return jobs.read(connection, job.id)  # the commit had worked, and its answer was lost
     earlier = jobs.find(connection, job.tenant, job.idempotency_key)
     assert earlier is not None
-    if (VideoRequest.from_json(earlier.request), earlier.provider) != (job.request, job.provider):
+    if (VideoRequest.from_json(earlier.request), jobs.asked(earlier)) != (job.request, job.asked):
         raise ConflictError(
             f"The idempotency key {job.idempotency_key!r} belongs to another request (job {earlier.id}): "
             "use a new key, or send the same request."
@@ -105,6 +107,44 @@ def try_again(connection: Connection, job_id: str, handover: int, segment_id: st
     budgets.enforce(connection, tenant, planned)
     _wait_again(connection, job_id, tenant, after)
     return True
+
+
+def change_provider(
+    connection: Connection, job_id: str, handover: int, offer: Offer, reason: Fallback, failed: str | None
+) -> bool:
+    """Another provider makes the job, unless anything of it was or may have been paid for.
+
+    ``failed``: a segment whose generation ended at no cost. Raises `BudgetExceededError`, and why the
+    other provider takes nothing either.
+    """
+    tenant = _lock_tenant(connection, job_id)
+    job = jobs.lock_run(connection, job_id, handover)
+    if job is None or job.cancel_requested or ledger.spent(connection, job_id) not in {None, Credits()}:
+        return False
+    earlier = [segments.lock(connection, segment.id) for segment in segments.latest(connection, job_id)]
+    if any(segment.state != SegmentState.PLANNED and segment.id != failed for segment in earlier):
+        return False
+    limits.refuse_if_closed(connection, offer.provider)
+    for segment in earlier:
+        segments.end(connection, segment.id, SegmentState.FAILED)
+        ledger.close(connection, segment.id, Credits(), Basis.REPORTED)
+    segments.forget_unsent(connection, job_id, beyond=len(offer.plan))
+    jobs.change_provider(connection, job_id, offer.provider, offer.model, offer.plan_as_json, reason)
+    planned = _plan_offer(connection, job_id, offer, offer.account(tenant, job_id), earlier)
+    budgets.enforce(connection, tenant, planned)
+    _wait_again(connection, job_id, tenant, after=0.0)
+    return True
+
+
+def _plan_offer(
+    connection: Connection, job_id: str, offer: Offer, account: Account, earlier: Sequence[Row[Any]]
+) -> list[str]:
+    attempts = {segment.position: segment.attempt for segment in earlier}
+    planned = []
+    for position, estimate in enumerate(offer.estimates):
+        planned.append(segments.plan(connection, job_id, position, attempts.get(position, 0) + 1))
+        ledger.hold(connection, planned[-1], estimate, account)
+    return planned
 
 
 def resubmit(connection: Connection, job_id: str, handover: int, segment_id: str) -> None:

@@ -72,6 +72,7 @@ class Worker:
     async def _start(self) -> None:
         # The engine takes a second to import, which whoever only asks should not pay.
         from cutscene.engine import Engine  # noqa: PLC0415
+        from cutscene.fallback import Understudy  # noqa: PLC0415
         from cutscene.pipeline import Pipeline, Sessions  # noqa: PLC0415
         from cutscene.submission import Submissions  # noqa: PLC0415
 
@@ -83,7 +84,10 @@ class Worker:
             )
             poller = await stack.enter_async_context(Poller(self._database))
             freed = self._awake.set
-            submissions = Submissions(self._settings, self._database, self._store, self._workbench, freed)
+            understudy = Understudy(self._database, self._providers, freed)
+            submissions = Submissions(
+                self._settings, self._database, self._store, self._workbench, understudy, freed
+            )
             pipeline = Pipeline(
                 self._settings,
                 self._database,
@@ -93,6 +97,7 @@ class Worker:
                 sessions,
                 poller,
                 submissions,
+                understudy,
                 freed,
             )
             capabilities = await self._providers.capabilities()

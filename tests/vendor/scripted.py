@@ -3,11 +3,11 @@
 The vendor writes down every call in ``calls.log``, which is what tests count. Words in a
 prompt say what goes wrong: ``[work:2]`` seconds until done, ``[slow-post:3]`` seconds before
 the answer (the task is accepted at once), ``[reject:2]`` refusals that say "later",
-``[refuse]`` for good, ``[lose]`` accepted but the answer is lost, ``[fail]`` the generation
-fails, ``[fail-at:2]`` only the second one of a prompt does, ``[passing]`` for a reason that passes,
-``[charge:7]`` credits, ``[silent]`` no word about credits, ``[crash]`` a provider with a bug,
-``[throttle]`` queued at the vendor for ever, ``[vanish]`` the first one's footage is never
-there, and soon the task is not either.
+``[refuse]`` for good, ``[closed]`` since the account is empty, ``[lose]`` accepted but the
+answer is lost, ``[fail]`` the generation fails, ``[fail-at:2]`` only the second one of a
+prompt does, ``[passing]`` for a reason that passes, ``[charge:7]`` credits, ``[silent]`` no
+word about credits, ``[crash]`` a provider with a bug, ``[throttle]`` queued at the vendor for
+ever, ``[vanish]`` the first one's footage is never there, and soon the task is not either.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cutscene.domain import Aspect, Credits, VideoRequest
-from cutscene.errors import InputValidationError, ProviderError, RateLimitError
+from cutscene.errors import InputValidationError, ProviderError, QuotaExceededError, RateLimitError
 from cutscene.media.encode import Encoder, to_yuv
 from cutscene.media.picture import from_data_uri
 from cutscene.providers import (
@@ -102,6 +102,8 @@ class ScriptedProvider:
             raise KeyError("a bug")
         if "[refuse]" in prompt:
             raise NotSubmitted(InputValidationError("The scripted vendor refuses this prompt."))
+        if "[closed]" in prompt:
+            raise NotSubmitted(QuotaExceededError("The scripted account is empty."), closed_for=300)
         if len(self.calls("post", prompt)) <= _number(prompt, "reject"):
             raise NotSubmitted(RateLimitError("Too fast."), retry_after=0.2)
         task_id = secrets.token_hex(6)

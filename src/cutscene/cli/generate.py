@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -176,6 +177,7 @@ def as_json(job: Job) -> dict[str, Any]:
         "loop": clip.get("loop"),
         "provider": job.provider,
         "model": job.model,
+        "fallback": None if job.fallback is None else asdict(job.fallback),
         "poster_url": clip.get("poster_url"),
         "parts": job.parts,
         "partial": list(job.partial),

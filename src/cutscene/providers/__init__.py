@@ -274,6 +274,12 @@ class Providers:
         self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
+        other = self._settings.fallback_provider
+        if other and other not in self.names:
+            known = ", ".join(self.names)
+            raise InputValidationError(
+                f"CUTSCENE_FALLBACK_PROVIDER is {other!r}, which is not installed: choose one of {known}."
+            )
         return self
 
     async def __aexit__(self, *exc: object) -> None:
