@@ -156,6 +156,8 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
 
         path = str(output) if output is not None else job.clip.video_url.removeprefix("file://")
         print_facts({job.id: (job, path)})
+        if job.fallback is not None:
+            say(f"Made by {job.provider} instead of {job.fallback.instead_of}: {job.fallback.error}")
     elif job.error is None:
         print(job.id)  # noqa: T201 -- what scripts capture
     if job.error is not None:
