@@ -130,8 +130,8 @@ def refuse_full_queue(connection: Connection, tenant: str) -> None:
 def enforce(connection: Connection, tenant: str, planned: Sequence[str]) -> None:
     """Raise `BudgetExceededError` where holds that were just taken are more than the tenant may spend.
 
-    ``planned``: the segments that they are for. The caller has locked the tenant, so that whoever else
-    takes holds for it waits for the commit, and counts these. Holds of nothing are always fine.
+    ``planned``: the segments that they are for. The caller has locked the tenant, so that others who
+    take holds for it add up after the commit, and see these. Holds of nothing are always fine.
     """
     row = tenants.read(connection, tenant)
     if not planned or (row.monthly_milli_credits is None and row.monthly_micro_usd is None):

@@ -49,7 +49,6 @@ def submit(
     Raises `BudgetExceededError` and `RateLimitError` where its tenant may not have it.
     """
     tenants.make_known(connection, job.tenant, max_active)
-    tenants.lock(connection, job.tenant)
     if jobs.insert(connection, job):
         limits.refuse_if_closed(connection, job.provider)
         planned = [
@@ -57,6 +56,7 @@ def submit(
         ]
         for segment_id, estimate in zip(planned, estimates, strict=True):
             ledger.hold(connection, segment_id, estimate, account)
+        tenants.lock(connection, job.tenant)  # late: who else submits, and the gate, wait for the rest alone
         _start_waiting(connection, job.tenant, planned)
         return jobs.read(connection, job.id)
     if job.idempotency_key is None:

@@ -29,7 +29,7 @@ async def used(studio: Studio) -> Decimal:
 async def test_what_exceeds_the_budget_is_never_sent(settings: Settings, vendor: ScriptedProvider) -> None:
     async with cutscene.open(settings) as studio:
         await studio.set_limits("acme", monthly_credits=Credits.of(9))
-        with pytest.raises(BudgetExceededError, match="may spend 9 credits .* this takes 10"):
+        with pytest.raises(BudgetExceededError, match=r"may spend 9 credits .* this takes 10"):
             await studio.submit("acme", ask("too long", 2))
         job = await studio.submit("acme", ask("fits"), skill="generate_outcome_video_win")
         await studio.wait("acme", job.id, timeout=30)

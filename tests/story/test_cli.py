@@ -189,7 +189,9 @@ def test_a_clip_from_prompt_to_file(shell: Shell) -> None:
     assert again["job_id"] != answer["job_id"]
 
     [usage] = json.loads(shell("usage", "--by", "provider", "--json").stdout)
-    assert usage == {"provider": "local", "jobs": 2, "segments": 2, "credits": 0, "held": 0, "usd": 0}
+    counted = {"jobs": 2, "segments": 2, "failures": 0}
+    spent = {"credits": 0, "held": 0, "usd": 0, "failed_credits": 0, "failed_usd": 0}
+    assert usage == {"provider": "local", **counted, **spent}
     shown = json.loads(shell("job", "show", answer["job_id"], "--json").stdout)
     assert shown == answer
 
