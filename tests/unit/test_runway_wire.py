@@ -11,10 +11,10 @@ from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderAuthError
 from cutscene.motion import Motion
 from cutscene.providers import Done, Failed, Pending, Providers
+from cutscene.providers.camera import camera_words
+from cutscene.providers.connection import Call
 from cutscene.providers.runway import RunwayProvider
 from cutscene.providers.runway.adapter import _prompt
-from cutscene.providers.runway.camera import camera_words
-from cutscene.providers.runway.connection import Call
 from cutscene.providers.runway.flavors.generations import GENERATIONS
 from cutscene.providers.runway.flavors.tasks import TASKS
 from cutscene.settings import Settings
