@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -9,9 +10,9 @@ from urllib.parse import quote
 
 from cutscene.domain import Credits
 
-__all__ = ["as_credits", "as_progress", "as_task_id", "items", "mapping", "task_path", "text"]
+__all__ = ["as_credits", "as_number", "as_progress", "as_task_id", "items", "mapping", "task_path", "text"]
 
-_LONGEST: Final = 200
+_LONGEST: Final = 500
 """Characters of a task's id."""
 
 
@@ -29,6 +30,12 @@ def as_credits(value: Any) -> Credits | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
         return None
     return Credits(-int(-Decimal(str(value)) * 1000 // 1))
+
+
+def as_number(value: Any) -> float | None:
+    """None for what is no number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None
 
 
 def as_progress(value: Any) -> float | None:
