@@ -26,6 +26,8 @@ async def read_json(request: web.Request) -> Any:
 
 async def read_prompt(request: web.Request) -> str | None:
     """The prompt in the body, as far as there is one."""
+    if "prompt" in request:  # it was a form, which can be read once only
+        return str(request["prompt"])
     try:
         body = await read_json(request)
     except (Refusal, web.HTTPException):
