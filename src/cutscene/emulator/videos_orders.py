@@ -19,7 +19,7 @@ from cutscene.emulator.refusals import Reason, Refusal
 from cutscene.emulator.shots import shot_of
 from cutscene.emulator.sizes import Size
 from cutscene.emulator.task import Order
-from cutscene.emulator.wire import read_json
+from cutscene.emulator.wire import PROMPT, read_json
 
 __all__ = ["MODELS", "Picture", "invalid", "order_of", "place_order"]
 
@@ -70,7 +70,7 @@ async def place_order(request: web.Request) -> Order:
     """Raises `Refusal`, for the first thing that is wrong."""
     fields = await _read_fields(request)
     if isinstance(prompt := fields.get("prompt"), str):
-        request["prompt"] = prompt
+        request[PROMPT] = prompt
     served = _served(fields)
     _check(fields, served)
     picture = await asyncio.to_thread(_measured, fields.get("input_reference"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -25,11 +25,13 @@ def as_task_id(answer: Any) -> str | None:
     return str(value) if usable else None
 
 
-def as_credits(value: Any) -> Credits | None:
-    """Credits to a thousandth, rounded up; None for what is no amount."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+def as_credits(value: Any, *, per_unit: int = 1) -> Credits | None:
+    """Credits to a thousandth, rounded up; None for what is no amount of what ``per_unit`` credits cost."""
+    amount = as_number(value)
+    if amount is None or not 0 <= amount < 1e12:
         return None
-    return Credits(-int(-Decimal(str(value)) * 1000 // 1))
+    milli = Decimal(str(amount)) * per_unit * 1000
+    return Credits(int(milli.to_integral_value(ROUND_CEILING)))
 
 
 def as_number(value: Any) -> float | None:

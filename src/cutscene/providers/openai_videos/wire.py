@@ -139,8 +139,7 @@ def _progress(answer: Mapping[str, Any]) -> float | None:
 
 def _charged(answer: Mapping[str, Any]) -> Credits | None:
     """Gateways that price say so in USD, the protocol itself says nothing."""
-    usd = as_number(mapping(answer.get("usage")).get("cost"))
-    return None if usd is None else as_credits(usd * CREDITS_PER_USD)
+    return as_credits(mapping(answer.get("usage")).get("cost"), per_unit=CREDITS_PER_USD)
 
 
 def _facts(answer: Mapping[str, Any]) -> dict[str, Any]:
