@@ -108,7 +108,7 @@ def test_what_is_set_comes_first() -> None:
         )
     )
     for model in (first, second):
-        assert model.durations == (2, 3, 4)
+        assert list(model.durations) == [2, 3, 4]
         assert model.sizes == {
             Aspect.LANDSCAPE: (832, 480),
             Aspect.PORTRAIT: (480, 832),
@@ -274,7 +274,8 @@ def test_refusals(status: int, body: Any, code: str, retry_after: float | None, 
 def test_the_servers_words_are_for_operators() -> None:
     assert said({"detail": [{"loc": ["body", "size"], "msg": "bad"}]}) == "body.size bad"
     assert said(error("x", "see https://x.example/a?token=1")) == "see https://x.example/a..."
-    assert [said(body) for body in (None, [], "x", {"error": 3}, {"detail": [1]})] == [""] * 5
+    junk: list[Any] = [None, [], "x", {"error": 3}, {"detail": [1]}]
+    assert [said(body) for body in junk] == [""] * 5
     assert read_refusal(400, {}, error("x", "bad"), host="h").error.detail == "bad"
 
 

@@ -315,7 +315,7 @@ def test_a_task_cancelled_at_the_vendor() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], {}, {"id": None}, {"id": ""}, {"id": "x" * 300}, {"id": "a\nb"}]
+    "answer", [None, [], {}, {"id": None}, {"id": ""}, {"id": "x" * 501}, {"id": "a\nb"}]
 )
 def test_an_answer_that_names_no_task_is_no_acceptance(answer: Any) -> None:
     assert TASKS.read_created(answer) is None
