@@ -149,7 +149,7 @@ async def test_pictures_have_the_very_size_that_is_generated(tmp_path: Path, asp
 
 
 def state(answer: Any) -> Any:
-    return wire.read_state(answer, LINK, HEADERS, pause=2.0)
+    return wire.read_state(answer, LINK, HEADERS, unsaid=None, pause=2.0)
 
 
 @pytest.mark.parametrize(

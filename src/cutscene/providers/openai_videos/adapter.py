@@ -50,6 +50,8 @@ class OpenAIVideosProvider:
         self._connection = connection
         self._base_url = settings.openai_videos_base_url
         self._headers = _authorization(key)
+        is_free = all(model.credits_per_second == Credits() for model in models_of(settings))
+        self._unsaid = Credits() if is_free else None
         timeout = settings.openai_videos_timeout_ms / 1000
         self._capabilities = Capabilities(
             models=models_of(settings),
@@ -102,8 +104,13 @@ class OpenAIVideosProvider:
         state = None
         if answer.status == 200:
             link = self._base_url + wire.content_path(task_id)
-            pause = self._capabilities.poll_interval
-            state = wire.read_state(answer.body, link, self._headers, pause=pause)
+            state = wire.read_state(
+                answer.body,
+                link,
+                self._headers,
+                unsaid=self._unsaid,
+                pause=self._capabilities.poll_interval,
+            )
         if state is None:
             raise ProviderError(f"{self._connection.host} answered a look with {answer.status}.")
         return state

@@ -103,13 +103,17 @@ def read_deleted(answer: Any) -> bool:
     return mapping(answer).get("deleted", True) is not False
 
 
-def read_state(answer: Any, link: str, headers: Mapping[str, str], *, pause: float) -> TaskState | None:
+def read_state(
+    answer: Any, link: str, headers: Mapping[str, str], *, unsaid: Credits | None, pause: float
+) -> TaskState | None:
     """None where the answer is none. ``link`` leads to the content, ``headers`` are what it asks for.
 
+    ``unsaid``: what is charged where the answer does not say; None: nobody knows.
     ``pause``: seconds after which a passing fault may be tried again.
     """
     answer = mapping(answer)
     status, charged = text(answer.get("status")), _charged(answer)
+    charged = unsaid if charged is None else charged
     if not status:
         return None
     match _STATUSES.get(status.lower()):
