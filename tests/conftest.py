@@ -22,7 +22,7 @@ sys.path.insert(0, str(VENDOR))  # as if the scripted provider were installed
 def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test may meet the key, or the ``.env`` file, of whoever runs it: it would spend money."""
     for name in list(os.environ):
-        if name.startswith(("RUNWAY", "CUTSCENE_")):
+        if name.startswith(("RUNWAY", "CUTSCENE_", "OPENAI_")):
             del os.environ[name]
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
 

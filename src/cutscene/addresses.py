@@ -6,11 +6,12 @@ answer of the name service, every redirect and every retry passes through it.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-__all__ = ["NotPublicError", "is_public", "public_socket"]
+__all__ = ["NotPublicError", "is_private_host", "is_public", "public_socket"]
 
 PORTS: Final = frozenset({80, 443, 8080, 8443})
 """What public servers are asked on: a link is no port scanner."""
@@ -62,3 +63,12 @@ def public_socket(address_info: tuple[Any, ...]) -> socket.socket:
     if address[1] not in PORTS:
         raise NotPublicError("on a port that is not allowed")
     return socket.socket(family, kind, protocol)
+
+
+async def is_private_host(name: str) -> bool | None:
+    """Whether a host's addresses are not all public; None where its name is not known."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return None
+    return not all(is_public(str(address[0])) for *_, address in found)

@@ -222,7 +222,13 @@ class Pipeline:
                     continue
                 able = provider.capabilities()
                 session = self._sessions.private if able.private_links else self._sessions.public
-                await fetch.fetch(state.urls[0], target, session=session, file_root=able.file_root)
+                await fetch.fetch(
+                    state.urls[0],
+                    target,
+                    session=session,
+                    file_root=able.file_root,
+                    headers=state.headers,
+                )
                 limits = self._workbench.limits
                 await self._workbench.run(probe, target, limits, seconds=limits.decode_seconds)
             except (fetch.FetchError, fetch.LinkExpired, UnplayableVideo, CutsceneError) as error:

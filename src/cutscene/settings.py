@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cutscene.errors import InputValidationError
 from cutscene.specs import MAX_PIXELS
@@ -97,7 +99,77 @@ class Settings(BaseSettings):
     )
     """Characters of a prompt, where the model does not allow fewer."""
 
-    @field_validator("runway_api_key", mode="after")
+    openai_videos_base_url: str = Field(default="", validation_alias="OPENAI_VIDEOS_BASE_URL")
+    """A server that speaks ``/v1/videos``; empty: there is none."""
+    openai_videos_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_VIDEOS_API_KEY")
+    """None: the server asks for none."""
+    openai_videos_model: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), validation_alias="OPENAI_VIDEOS_MODEL"
+    )
+    """Names, the default first; empty: whatever the server serves, which is not named then."""
+    openai_videos_seconds: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(), validation_alias="OPENAI_VIDEOS_SECONDS"
+    )
+    """Lengths that can be asked for, rising; empty: what is known of the model."""
+    openai_videos_sizes: Annotated[tuple[tuple[int, int], ...], NoDecode] = Field(
+        default=(), validation_alias="OPENAI_VIDEOS_SIZES"
+    )
+    """Widths and heights that can be asked for, pixels; empty: what is known of the model."""
+    openai_videos_usd_per_second: Decimal | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        max_digits=8,
+        decimal_places=5,
+        validation_alias="OPENAI_VIDEOS_USD_PER_SECOND",
+    )
+    """What a second of video costs, where the server does not say; None: what is known of the model."""
+    openai_videos_body: Literal["multipart", "json"] = Field(
+        default="multipart", validation_alias="OPENAI_VIDEOS_BODY"
+    )
+    """How a creation is sent."""
+    openai_videos_concurrency: int = Field(
+        default=1, ge=1, le=10_000, validation_alias="OPENAI_VIDEOS_CONCURRENCY"
+    )
+    """Generations of all tenants that may be under way at once."""
+    openai_videos_poll_interval_ms: int = Field(
+        default=5_000, ge=50, le=600_000, validation_alias="OPENAI_VIDEOS_POLL_INTERVAL_MS"
+    )
+    openai_videos_timeout_ms: int = Field(
+        default=900_000, ge=500, le=86_400_000, validation_alias="OPENAI_VIDEOS_TIMEOUT_MS"
+    )
+    """After which a generation is stopped, and a submission that was refused all the time given up."""
+
+    @field_validator("openai_videos_model", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        names = _listed(value)
+        if any(not 0 < len(name) <= 63 or not name.isprintable() for name in names):
+            raise ValueError("a model's name has 1 to 63 characters")
+        return names
+
+    @field_validator("openai_videos_seconds", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        if isinstance(value, str) and (span := re.fullmatch(r"\s*(\d{1,3})\s*-\s*(\d{1,3})\s*", value)):
+            seconds = list(range(int(span[1]), int(span[2]) + 1))
+        else:
+            seconds = sorted({_whole(length) for length in _listed(value)})
+        if value and not (seconds and seconds[0] >= 1 and seconds[-1] <= 120):
+            raise ValueError("give seconds from 1 to 120, such as 4,8,12 or 1-10")
+        return seconds
+
+    @field_validator("openai_videos_sizes", mode="before")
+    @classmethod
+    def _sizes(cls, value: Any) -> Any:
+        sizes = [
+            tuple(map(_whole, size.split("x"))) if isinstance(size, str) else size for size in _listed(value)
+        ]
+        if any(len(size) != 2 or not all(_is_side(side) for side in size) for size in sizes):
+            raise ValueError("give even pixels from 128 to 4096, such as 1280x720,720x1280")
+        return sizes
+
+    @field_validator("runway_api_key", "openai_videos_api_key", mode="after")
     @classmethod
     def _key(cls, key: SecretStr | None) -> SecretStr | None:
         value = key.get_secret_value().strip() if key else ""
@@ -105,9 +177,11 @@ class Settings(BaseSettings):
             raise ValueError("it holds characters that no key has")
         return SecretStr(value) if value else None
 
-    @field_validator("runway_api_base_url", mode="after")
+    @field_validator("runway_api_base_url", "openai_videos_base_url", mode="after")
     @classmethod
-    def _base_url(cls, url: str) -> str:
+    def _base_url(cls, url: str, which: ValidationInfo) -> str:
+        if not url.strip() and which.field_name == "openai_videos_base_url":
+            return ""
         try:
             parsed = urlsplit(url.strip())
             valid = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
@@ -115,7 +189,10 @@ class Settings(BaseSettings):
         except ValueError:
             valid = False
         if not valid or parsed.query or parsed.fragment or parsed.username is not None:
-            raise ValueError("it is not an address like https://api.dev.runwayml.com")
+            example = (
+                "api.dev.runwayml.com" if which.field_name == "runway_api_base_url" else "videos.example"
+            )
+            raise ValueError(f"it is not an address like https://{example}")
         return url.strip().rstrip("/").removesuffix("/v1")
 
     @field_validator("home", mode="after")
@@ -178,7 +255,25 @@ def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else "settings"
     if name == "max_concurrent":
         return "RUNWAY_MAX_CONCURRENT"
-    return name.upper() if name.isupper() or name.startswith("runway_") else _PREFIX + name.upper()
+    is_vendors = name.startswith(("runway_", "openai_videos_"))
+    return name.upper() if name.isupper() or is_vendors else _PREFIX + name.upper()
+
+
+def _listed(value: Any) -> list[Any]:
+    """Of a list, or of a text with commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")] if value.strip() else []
+    return list(value)
+
+
+def _whole(value: Any) -> int:
+    """-1 for what is no whole number."""
+    written = str(value).strip()
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 6 else -1
+
+
+def _is_side(side: Any) -> bool:
+    return isinstance(side, int) and 128 <= side <= 4096 and side % 2 == 0
 
 
 def _reason(error: Any) -> str:

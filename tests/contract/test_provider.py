@@ -29,7 +29,8 @@ from cutscene.providers import (
     TaskState,
 )
 from cutscene.providers.generate_video import generate_video, short_form
-from emulated import Emulated, runway_settings
+from emulated import Emulated, runway_settings, videos_settings
+from installed import installed_providers
 
 pytestmark = pytest.mark.anyio
 
@@ -40,20 +41,33 @@ def vendor(footage_folder: Path) -> Iterator[Emulated]:
         yield emulated
 
 
-@pytest.fixture(params=["local", "scripted", "runway tasks", "runway generations"])
+@pytest.fixture(
+    params=[
+        "local",
+        "scripted",
+        "runway tasks",
+        "runway generations",
+        "openai-videos multipart",
+        "openai-videos json",
+    ]
+)
 async def provider(
     request: pytest.FixtureRequest, vendor: Emulated, tmp_path: Path
 ) -> AsyncIterator[Provider]:
-    name, _, flavor = request.param.partition(" ")
-    async with Providers(runway_settings(vendor, tmp_path, flavor=flavor or "auto")) as providers:
+    name, _, spoken = request.param.partition(" ")
+    if name == "openai-videos":
+        settings = videos_settings(vendor, tmp_path, openai_videos_body=spoken)
+    else:
+        settings = runway_settings(vendor, tmp_path, flavor=spoken or "auto")
+    async with Providers(settings, installed_providers()) as providers:
         yield await providers.get("video", name)
 
 
-async def footage(provider: Provider, link: str, target: Path) -> Path:
+async def footage(provider: Provider, done: Done, target: Path) -> Path:
     """What a link of the provider leads to."""
     able = provider.capabilities()
     async with open_session(allow_private=able.private_links) as session:
-        await fetch(link, target, session=session, file_root=able.file_root)
+        await fetch(done.urls[0], target, session=session, file_root=able.file_root, headers=done.headers)
     return target
 
 
@@ -128,7 +142,7 @@ async def test_a_request_becomes_footage(provider: Provider, tmp_path: Path) -> 
     assert again.credits == state.credits  # looking again changes nothing
     if state.credits is not None:
         assert state.credits <= provider.estimate(request)
-    facts = probe(await footage(provider, state.urls[0], tmp_path / "footage.mp4"))
+    facts = probe(await footage(provider, state, tmp_path / "footage.mp4"))
     assert facts.frames >= 48
     assert (facts.width, facts.height) == provider.check(request).size(request)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cutscene.providers.runway.refusals import is_conclusive, read_refusal, said, unreachable
+from cutscene.providers.refusals import is_conclusive
+from cutscene.providers.runway.refusals import read_refusal, said, unreachable
 
 LIVE = "api.dev.runwayml.com"
 

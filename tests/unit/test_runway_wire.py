@@ -11,10 +11,10 @@ from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderAuthError
 from cutscene.motion import Motion
 from cutscene.providers import Done, Failed, Pending, Providers
+from cutscene.providers.camera import camera_words
+from cutscene.providers.connection import Call
 from cutscene.providers.runway import RunwayProvider
 from cutscene.providers.runway.adapter import _prompt
-from cutscene.providers.runway.camera import camera_words
-from cutscene.providers.runway.connection import Call
 from cutscene.providers.runway.flavors.generations import GENERATIONS
 from cutscene.providers.runway.flavors.tasks import TASKS
 from cutscene.settings import Settings
@@ -315,7 +315,7 @@ def test_a_task_cancelled_at_the_vendor() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, [], {}, {"id": None}, {"id": ""}, {"id": "x" * 300}, {"id": "a\nb"}]
+    "answer", [None, [], {}, {"id": None}, {"id": ""}, {"id": "x" * 501}, {"id": "a\nb"}]
 )
 def test_an_answer_that_names_no_task_is_no_acceptance(answer: Any) -> None:
     assert TASKS.read_created(answer) is None

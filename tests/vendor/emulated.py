@@ -14,7 +14,7 @@ from cutscene.settings import Settings
 
 T = TypeVar("T")
 
-__all__ = ["Emulated", "runway_environment", "runway_settings"]
+__all__ = ["Emulated", "runway_environment", "runway_settings", "videos_settings"]
 
 
 class Emulated:
@@ -90,3 +90,20 @@ def runway_environment(settings: Settings) -> dict[str, str]:
         "RUNWAY_TIMEOUT_MS": str(settings.runway_timeout_ms),
         "RUNWAY_ACCOUNT_CONCURRENCY": str(settings.runway_account_concurrency or ""),
     }
+
+
+def videos_settings(vendor: Emulated, home: Path, **changed: Any) -> Settings:
+    """Of a server of one's own, with small pictures."""
+    return Settings(
+        **{
+            "home": home,
+            "provider": "openai-videos",
+            "openai_videos_base_url": vendor.url,
+            "openai_videos_api_key": vendor.key,
+            "openai_videos_model": ("engine-1",),
+            "openai_videos_sizes": ((320, 192), (192, 320), (192, 192)),
+            "openai_videos_poll_interval_ms": 100,
+            "openai_videos_timeout_ms": 30_000,
+            **changed,
+        }
+    )

@@ -1,4 +1,4 @@
-"""``cutscene emulator``: Runway on this machine, for tests and for trying things out."""
+"""``cutscene emulator``: Runway and ``/v1/videos`` on this machine, for tests and for trying things out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def emulator(
         bool, typer.Option("--json", help="Print address and key as one line of JSON.")
     ] = False,
 ) -> None:
-    r"""Speak Runway's API on this machine: real HTTP and real clips, with nothing to pay.
+    r"""Speak Runway's API, and /v1/videos, on this machine: real HTTP and real clips, with nothing to pay.
 
     Tags in a prompt make things go wrong: \[moderated], \[fail], \[busy:2], \[drop-after-accept]...
     """
@@ -96,4 +96,5 @@ def _introduce(emulator: Emulator, *, as_json: bool) -> None:
     sys.stdout.flush()
     say("Both of Runway's protocols are spoken here: RUNWAY_API_FLAVOR=tasks chooses the live API's.")
     say("The official SDK reads the same two values from RUNWAYML_BASE_URL and RUNWAYML_API_SECRET.")
+    say(f"So is /v1/videos: OPENAI_VIDEOS_BASE_URL={emulator.url}, OPENAI_VIDEOS_API_KEY with the same key.")
     say(f"What was created and charged: {emulator.url}/emulator/state. Ctrl-C stops it.")

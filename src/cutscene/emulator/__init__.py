@@ -1,9 +1,9 @@
-"""Runway over real HTTP, made from what is known of it: as strict as the vendor, as unreliable as asked.
+"""Runway and ``/v1/videos`` over real HTTP: as strict as the vendors, as unreliable as asked.
 
     async with Emulator(Behaviour(seconds=0.2)) as emulator:
         ...  # point a client at emulator.url, with emulator.key
 
-It speaks both protocols on one port, renders real clips, and goes wrong where a prompt says so.
+It speaks all three protocols on one port, renders real clips, and goes wrong where a prompt says so.
 """
 
 from cutscene.emulator.behaviour import Behaviour

@@ -14,7 +14,7 @@ from cutscene.emulator.ranges import Span, asked_span
 from cutscene.emulator.task import Task
 from cutscene.emulator.wire import VENDOR
 
-__all__ = ["routes"]
+__all__ = ["routes", "serve"]
 
 _CHUNK: Final = 2**16
 _STALL: Final = 60.0
@@ -35,6 +35,11 @@ async def _serve(request: web.Request) -> web.StreamResponse:
         return _no(404, "NoSuchKey")
     if not vendor.links.admits(task_id, request.query.get("_jwt", ""), time.time()):
         return _no(403, "AccessDenied")
+    return await serve(request, task)
+
+
+async def serve(request: web.Request, task: Task) -> web.StreamResponse:
+    """The clip of a task that has one, to whoever may have it."""
     if request.method != "HEAD":
         task.downloads += 1
     if task.faults.html:

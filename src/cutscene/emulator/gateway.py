@@ -1,14 +1,22 @@
-"""What stands in front of both protocols: who may come in, and how a refusal is put into words."""
+"""What stands in front of all protocols: who may come in, and how a refusal is put into words."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 from aiohttp import web
 
-from cutscene.emulator import downloads, generations_flavor, organization, receiving, tasks_flavor
+from cutscene.emulator import (
+    downloads,
+    generations_flavor,
+    organization,
+    receiving,
+    tasks_flavor,
+    videos_flavor,
+)
 from cutscene.emulator.refusals import CutOff, Reason, Refusal
 from cutscene.emulator.state import state_of
 from cutscene.emulator.vendor import Vendor
@@ -20,13 +28,13 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _LARGEST_BODY: Final = 64 * 2**20
 """Bytes."""
-_CREATIONS: Final = frozenset({*tasks_flavor.CREATIONS, generations_flavor.CREATION})
+_CREATIONS: Final = frozenset({*tasks_flavor.CREATIONS, generations_flavor.CREATION, videos_flavor.CREATION})
 
 
 def application(vendor: Vendor) -> web.Application:
     app = web.Application(middlewares=[_words, _doorman], client_max_size=_LARGEST_BODY)
     app[VENDOR] = vendor
-    for module in (tasks_flavor, generations_flavor, organization, receiving, downloads):
+    for module in (tasks_flavor, generations_flavor, videos_flavor, organization, receiving, downloads):
         app.router.add_routes(module.routes())
     app.router.add_get("/emulator/state", _state)
     return app
@@ -67,7 +75,7 @@ async def _doorman(request: web.Request, handler: _Handler) -> web.StreamRespons
         shown = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(shown, f"Bearer {key}".encode()):
             raise Refusal(Reason.UNAUTHORIZED)
-        if not _speaks_generations(request):
+        if _flavor(request) is tasks_flavor:
             _check_version(request.headers.get("X-Runway-Version"))
     return await handler(request)
 
@@ -80,8 +88,7 @@ def _check_version(version: str | None) -> None:
 
 
 async def _answer(request: web.Request, refusal: Refusal) -> web.Response:
-    flavor = generations_flavor if _speaks_generations(request) else tasks_flavor
-    status, body = flavor.refusal_body(refusal)
+    status, body = _flavor(request).refusal_body(refusal)
     await _note(request, status, _sentence(body))
     headers = {"Retry-After": "1"} if refusal.reason is Reason.BUSY else {}
     return web.json_response(body, status=status, headers=headers)
@@ -92,8 +99,12 @@ async def _note(request: web.Request, status: int | None, error: str) -> None:
         request.app[VENDOR].note_refused(status, await read_prompt(request), error)
 
 
-def _speaks_generations(request: web.Request) -> bool:
-    return request.path.startswith(generations_flavor.CREATION)
+def _flavor(request: web.Request) -> ModuleType:
+    """The protocol that the path belongs to."""
+    path = request.path
+    if path == videos_flavor.CREATION or path.startswith(f"{videos_flavor.CREATION}/"):
+        return videos_flavor
+    return generations_flavor if path.startswith(generations_flavor.CREATION) else tasks_flavor
 
 
 def _sentence(body: Mapping[str, Any]) -> str:

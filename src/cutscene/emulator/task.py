@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -44,6 +45,10 @@ class Order:
     """Credits when it has succeeded."""
     draft: bool = False
     """A cheap preview that can be made again in full quality."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """What a protocol repeats in its answers, beside the model and the prompt."""
+    id_prefix: str = ""
+    """Of the task's id."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

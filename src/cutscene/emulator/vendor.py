@@ -121,7 +121,7 @@ class Vendor:
     def _accept(self, order: Order, troubles: Troubles) -> Task:
         slow = troubles.faults.slow
         task = Task(
-            id=str(uuid.uuid4()),
+            id=f"{order.id_prefix}{uuid.uuid4()}",
             order=order,
             troubles=troubles,
             doom=troubles.failure(),

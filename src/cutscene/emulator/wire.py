@@ -11,9 +11,11 @@ from aiohttp import web
 from cutscene.emulator.refusals import Reason, Refusal
 from cutscene.emulator.vendor import Vendor
 
-__all__ = ["VENDOR", "iso", "origin", "read_json", "read_prompt"]
+__all__ = ["PROMPT", "VENDOR", "iso", "origin", "read_json", "read_prompt"]
 
 VENDOR: Final = web.AppKey("vendor", Vendor)
+PROMPT: Final = web.RequestKey("prompt", str)
+"""Of a form, which can be read once only."""
 
 
 async def read_json(request: web.Request) -> Any:
@@ -26,6 +28,8 @@ async def read_json(request: web.Request) -> Any:
 
 async def read_prompt(request: web.Request) -> str | None:
     """The prompt in the body, as far as there is one."""
+    if PROMPT in request:
+        return request[PROMPT]
     try:
         body = await read_json(request)
     except (Refusal, web.HTTPException):

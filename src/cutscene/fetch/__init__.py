@@ -7,6 +7,7 @@ messages name its host alone, and every connection is checked where its socket i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,16 +71,18 @@ async def fetch(
     session: aiohttp.ClientSession,
     limits: FetchLimits = _DEFAULT_LIMITS,
     file_root: Path | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Fetched:
     """Download ``url`` into ``target``, which is replaced, and removed on failure.
 
-    ``file://`` links are followed below ``file_root`` only. Raises `LinkExpired` (ask for
+    ``file://`` links are followed below ``file_root`` only. ``headers`` are told to the scheme, host
+    and port of ``url`` alone, wherever it redirects to. Raises `LinkExpired` (ask for
     a fresh link), `BlockedAddress`, and `FetchError` for everything else.
     """
     sink = Sink(target, limits.max_bytes)
     try:
         async with asyncio.timeout(limits.total):
-            resumed = await _receive(url, sink, session, limits, file_root)
+            resumed = await _receive(url, sink, session, limits, file_root, headers or {})
             await sink.flush()
         sink.close()
     except TimeoutError:
@@ -92,7 +95,12 @@ async def fetch(
 
 
 async def _receive(
-    url: str, sink: Sink, session: aiohttp.ClientSession, limits: FetchLimits, file_root: Path | None
+    url: str,
+    sink: Sink,
+    session: aiohttp.ClientSession,
+    limits: FetchLimits,
+    file_root: Path | None,
+    headers: Mapping[str, str],
 ) -> int:
     resumed = 0
     if url.lower().startswith("file:"):
@@ -100,7 +108,7 @@ async def _receive(
             async for chunk in chunks:
                 await sink.write(chunk)
     else:
-        resumed = await Download(url, sink, session, limits).run()
+        resumed = await Download(url, sink, session, limits, headers).run()
     if not sink.size:
         raise FetchError("The file behind the link is empty.")
     return resumed

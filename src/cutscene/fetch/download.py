@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -53,8 +53,17 @@ class _InterruptedError(Exception):
 class Download:
     """Raises what `cutscene.fetch.fetch` does, but for the bound on the total time."""
 
-    def __init__(self, link: str, sink: Sink, session: aiohttp.ClientSession, limits: FetchLimits) -> None:
+    def __init__(
+        self,
+        link: str,
+        sink: Sink,
+        session: aiohttp.ClientSession,
+        limits: FetchLimits,
+        headers: Mapping[str, str],
+    ) -> None:
+        """``headers`` are secrets of the link's own origin."""
         self._url = _checked(link)
+        self._headers = headers
         self._sink = sink
         self._session = session
         self._limits = limits
@@ -107,13 +116,17 @@ class Download:
         )
         for _ in range(self._limits.redirects + 1):
             async with self._session.get(
-                url, headers=self._range(), allow_redirects=False, timeout=timeout
+                url, headers=self._told(url), allow_redirects=False, timeout=timeout
             ) as response:
                 if response.status not in _REDIRECTS:
                     yield response
                     return
                 url = _redirected(url, response.headers.get("Location", ""))
         raise FetchError(f"The link redirects more than {self._limits.redirects} times.")
+
+    def _told(self, url: URL) -> dict[str, str]:
+        is_home = url.origin() == self._url.origin()
+        return {**(self._headers if is_home else {}), **self._range()}
 
     def _range(self) -> dict[str, str]:
         if not self._sink.size or self._validator is None:

@@ -30,6 +30,7 @@ __all__ = [
     "MAX_BYTES",
     "Picture",
     "crop_to",
+    "fit_to",
     "from_data_uri",
     "has_ratio",
     "open_overlay",
@@ -143,6 +144,16 @@ def widen_to(data: bytes, width: int, height: int) -> Picture:
         wide = wide.filter(ImageFilter.GaussianBlur(image.height / 24))
         wide.paste(image, ((wide.width - image.width) // 2, 0))
     return _encode(wide)
+
+
+def fit_to(data: bytes, width: int, height: int) -> Picture:
+    """Scale a picture, up too, and crop it around its centre, to exactly that many pixels.
+
+    Raises `InputValidationError`.
+    """
+    with _refusing("The file"):
+        image = _in_rgb(ImageOps.exif_transpose(_open(data, "The file")))
+    return _encode(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
 
 
 def take_overlay(data: bytes) -> bytes:

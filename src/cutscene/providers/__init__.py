@@ -157,6 +157,8 @@ class Done:
     credits: Credits | None = None
     """What was charged, or None where the provider does not say."""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the links' own host wants to be told besides, such as a key. Secret, and never kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from cutscene.addresses import is_public
+from cutscene.addresses import is_private_host
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, ProviderAuthError, ProviderError
 from cutscene.media import picture
@@ -23,15 +22,16 @@ from cutscene.providers import (
     Submitted,
     TaskState,
 )
+from cutscene.providers.camera import camera_words
 from cutscene.providers.choice import choose_model
+from cutscene.providers.connection import Connection, open_connection
 from cutscene.providers.runway import models
-from cutscene.providers.runway.camera import camera_words
-from cutscene.providers.runway.connection import Connection, open_connection
 from cutscene.providers.runway.flavors import Flavor
 from cutscene.providers.runway.flavors.generations import GENERATIONS
 from cutscene.providers.runway.flavors.tasks import TASKS
 from cutscene.providers.runway.models import RunwayModel
-from cutscene.providers.runway.refusals import WRONG_HOST, said, wrong_place
+from cutscene.providers.runway.refusals import WRONG_HOST, RunwayRefusals, said, wrong_place
+from cutscene.providers.runway.uploads import upload
 from cutscene.settings import Settings
 
 __all__ = ["LIVE_HOSTS", "RunwayProvider", "open_provider"]
@@ -100,7 +100,7 @@ class RunwayProvider:
             clip = picture.from_data_uri(fitted.video)
         except CutsceneError as error:
             raise NotSubmitted(error) from error
-        return replace(fitted, video=await self._connection.upload(clip, "clip.mp4", "video/mp4"))
+        return replace(fitted, video=await upload(self._connection, clip, "clip.mp4", "video/mp4"))
 
     async def submit(self, request: VideoRequest) -> Submitted:
         try:
@@ -237,7 +237,7 @@ async def open_provider(settings: Settings) -> AsyncIterator[RunwayProvider]:
     flavor = _flavor(settings)
     key = settings.runway_api_key.get_secret_value()
     async with open_connection(
-        base_url, {"Authorization": f"Bearer {key}", **flavor.headers}, key
+        base_url, {"Authorization": f"Bearer {key}", **flavor.headers}, key, RunwayRefusals()
     ) as connection:
         yield RunwayProvider(settings, flavor, connection, is_private=await _is_private(connection.host))
 
@@ -254,11 +254,4 @@ def _flavor(settings: Settings) -> Flavor:
 
 
 async def _is_private(host: str) -> bool | None:
-    """Whether the host's addresses are not public; None where its name is not known."""
-    if host in LIVE_HOSTS:
-        return False
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return None
-    return not all(is_public(str(address[0])) for *_, address in found)
+    return False if host in LIVE_HOSTS else await is_private_host(host)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import Any, Final
 
 from cutscene.errors import (
@@ -17,19 +15,18 @@ from cutscene.errors import (
     RateLimitError,
 )
 from cutscene.providers import NotSubmitted
-from cutscene.providers.runway.values import items, mapping, text
+from cutscene.providers.refusals import (
+    BURST_RETRY,
+    CLOSED_FOR,
+    DAILY_RETRY,
+    UNREACHABLE_RETRY,
+    retry_after,
+)
+from cutscene.providers.values import items, mapping, text
 from cutscene.telemetry import redact
 
-__all__ = ["WRONG_HOST", "is_conclusive", "read_refusal", "said", "unreachable", "wrong_place"]
+__all__ = ["WRONG_HOST", "RunwayRefusals", "read_refusal", "said", "unreachable", "wrong_place"]
 
-CLOSED_FOR: Final = 300.0
-"""Seconds until one more job may find out whether the account has credits, or its key works, again."""
-DAILY_RETRY: Final = 900.0
-"""Seconds between two attempts while the day is used up: its window rolls, and nobody says when."""
-BURST_RETRY: Final = 1.0
-"""Seconds after a burst, where the answer names none."""
-UNREACHABLE_RETRY: Final = 2.0
-_LONGEST_RETRY: Final = 3600.0
 _BOUND: Final = 300
 """Characters of the vendor's own words that are kept."""
 WRONG_HOST: Final = "api.runwayml.com"
@@ -37,15 +34,6 @@ _CREDITS: Final = re.compile(r"(?i)\b(enough|insufficient|out of) credits")
 _KEY: Final = re.compile(
     r"(?i)\b(invalid|incorrect|revoked|expired|disabled|suspended|unauthori[sz]ed|authenticat\w+)\b"
 )
-
-
-def is_conclusive(status: int) -> bool:
-    """Whether an answer other than success proves that nothing was accepted.
-
-    A 408 or a 5xx does not: the task may exist all the same. Nor does a 302 or 303, which may say
-    where the answer to what was accepted stands.
-    """
-    return 300 <= status < 500 and status not in (302, 303, 408)
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: Any, *, host: str) -> NotSubmitted:
@@ -57,7 +45,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: Any, *, host: st
         case _ if status == 401 or (status == 403 and _KEY.search(words)):
             return _refused_key(words)
         case 429:
-            return _too_many(_retry_after(headers), words)
+            return _too_many(retry_after(headers), words)
         case 404 | 405:
             return _wrong_place(host, words)
         case _ if status < 400:
@@ -143,11 +131,9 @@ def _too_many(seconds: float | None, words: str) -> NotSubmitted:
     return NotSubmitted(burst.with_detail(words or None), retry_after=seconds or BURST_RETRY)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from a number or a date; None where there is neither."""
-    value = headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - time()
-    except (ValueError, TypeError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY)
+class RunwayRefusals:
+    """As a connection asks for them."""
+
+    key_refused = "Runway refuses the key: check RUNWAY_API_KEY."
+    read = staticmethod(read_refusal)
+    unreachable = staticmethod(unreachable)

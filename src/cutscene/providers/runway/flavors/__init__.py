@@ -8,7 +8,7 @@ from typing import Any
 
 from cutscene.domain import VideoRequest
 from cutscene.providers import AccountState, Submitted, TaskState
-from cutscene.providers.runway.connection import Call
+from cutscene.providers.connection import Call
 from cutscene.providers.runway.models import RunwayModel
 
 __all__ = ["Flavor"]

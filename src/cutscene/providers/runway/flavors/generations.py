@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from cutscene.domain import VideoRequest
 from cutscene.providers import AccountState, Submitted, TaskState
-from cutscene.providers.runway.connection import Call
+from cutscene.providers.connection import Call
 from cutscene.providers.runway.flavors import Flavor
 from cutscene.providers.runway.models import RunwayModel
 from cutscene.providers.runway.states import Report, to_state
-from cutscene.providers.runway.values import (
+from cutscene.providers.values import (
     as_credits,
     as_progress,
     as_task_id,

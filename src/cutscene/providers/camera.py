@@ -1,4 +1,4 @@
-"""Camera moves as words: Runway's API has no field for them, and its validators refuse invented ones."""
+"""Camera moves as words, for models whose APIs have no field for them."""
 
 from __future__ import annotations
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
 from cutscene.domain import Credits
 
-__all__ = ["as_credits", "as_progress", "as_task_id", "items", "mapping", "task_path", "text"]
+__all__ = ["as_credits", "as_number", "as_progress", "as_task_id", "items", "mapping", "task_path", "text"]
 
-_LONGEST: Final = 200
+_LONGEST: Final = 500
 """Characters of a task's id."""
 
 
@@ -24,11 +25,19 @@ def as_task_id(answer: Any) -> str | None:
     return str(value) if usable else None
 
 
-def as_credits(value: Any) -> Credits | None:
-    """Credits to a thousandth, rounded up; None for what is no amount."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e12:
+def as_credits(value: Any, *, per_unit: int = 1) -> Credits | None:
+    """Credits to a thousandth, rounded up; None for what is no amount of what ``per_unit`` credits cost."""
+    amount = as_number(value)
+    if amount is None or not 0 <= amount < 1e12:
         return None
-    return Credits(-int(-Decimal(str(value)) * 1000 // 1))
+    milli = Decimal(str(amount)) * per_unit * 1000
+    return Credits(int(milli.to_integral_value(ROUND_CEILING)))
+
+
+def as_number(value: Any) -> float | None:
+    """None for what is no number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None
 
 
 def as_progress(value: Any) -> float | None:

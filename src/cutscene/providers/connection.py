@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
@@ -14,9 +14,9 @@ from yarl import URL
 
 from cutscene.errors import ProviderAuthError, ProviderError
 from cutscene.providers import SubmissionUnknown
-from cutscene.providers.runway import refusals
+from cutscene.providers.refusals import Refusals, is_conclusive
 
-__all__ = ["Answer", "Call", "Connection", "open_connection"]
+__all__ = ["Answer", "Call", "Connection", "File", "open_connection", "reason_of"]
 
 _LONGEST_ANSWER: Final = 4 * 2**20
 """Bytes."""
@@ -25,10 +25,17 @@ _LOOK: Final = 30.0
 """Seconds for a call that may be repeated; how long a submission may take is its caller's to say."""
 _SUBMITTING: Final = aiohttp.ClientTimeout(connect=30.0, sock_connect=_CONNECT)
 """Of the connection alone, name service included: once it stands, the caller's bound holds."""
-_UPLOADING: Final = aiohttp.ClientTimeout(total=300.0, connect=30.0, sock_connect=_CONNECT)
-_JSON: Final = {"Content-Type": "application/json"}
 _CONNECTIONS: Final = 8
 """For looks, of all jobs together."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a form brings along."""
+
+    data: bytes = field(repr=False)
+    name: str
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,9 @@ class Call:
     method: str
     path: str
     body: Mapping[str, Any] | None = None
+    """JSON."""
+    form: Mapping[str, str | File] | None = None
+    """Sent as multipart/form-data in place of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +69,14 @@ class Connection:
         submitting: aiohttp.ClientSession,
         looking: aiohttp.ClientSession,
         key: str,
+        refusals: Refusals,
     ) -> None:
         self._base_url = base_url
         self._key = key
         self._headers = headers
         self._submitting = submitting
         self._looking = looking
+        self._refusals = refusals
         self.host = URL(base_url).host or base_url
 
     async def submit(self, call: Call) -> Answer:
@@ -73,13 +85,15 @@ class Connection:
             answer = await self._send(self._submitting, call, _SUBMITTING)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             unknown_name = isinstance(error, aiohttp.ClientConnectorDNSError)
-            raise refusals.unreachable(self.host, _reason(error), unknown_name=unknown_name) from error
+            raise self._refusals.unreachable(
+                self.host, reason_of(error), unknown_name=unknown_name
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise SubmissionUnknown(f"{self.host}: {_reason(error)}") from error
+            raise SubmissionUnknown(f"{self.host}: {reason_of(error)}") from error
         if 200 <= answer.status < 300:
             return answer
-        if refusals.is_conclusive(answer.status):
-            raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
+        if is_conclusive(answer.status):
+            raise self._refusals.read(answer.status, answer.headers, answer.body, host=self.host)
         raise SubmissionUnknown(f"{self.host} answered with {answer.status}")
 
     async def ask(self, call: Call) -> Answer:
@@ -88,30 +102,19 @@ class Connection:
         try:
             answer = await self._send(self._looking, call, bounds)
         except (aiohttp.ClientError, OSError) as error:
-            raise ProviderError(f"{self.host} cannot be asked ({_reason(error)}).") from error
+            raise ProviderError(f"{self.host} cannot be asked ({reason_of(error)}).") from error
         if answer.status == 401:
-            raise ProviderAuthError("Runway refuses the key: check RUNWAY_API_KEY.")
+            raise ProviderAuthError(self._refusals.key_refused)
         return answer
 
-    async def upload(self, data: bytes, filename: str, media_type: str) -> str:
-        """Hand over a file too large for a request; returns its name there. Raises `NotSubmitted`.
+    async def send(self, call: Call, bounds: aiohttp.ClientTimeout) -> Answer:
+        """A call that costs nothing; raises whatever the HTTP client does."""
+        return await self._send(self._looking, call, bounds)
 
-        Nothing has been asked for yet, so whatever fails may be tried again.
-        """
-        call = Call("POST", "/v1/uploads", {"filename": filename, "type": "ephemeral"})
-        try:
-            answer = await self._send(self._looking, call, _UPLOADING)
-            if refusals.is_conclusive(answer.status):
-                raise refusals.read_refusal(answer.status, answer.headers, answer.body, host=self.host)
-            form = aiohttp.FormData({str(name): str(value) for name, value in answer.body["fields"].items()})
-            form.add_field("file", BytesIO(data), filename=filename, content_type=media_type)
-            link = URL(answer.body["uploadUrl"], encoded=True)
-            async with self._looking.post(link, data=form, timeout=_UPLOADING, raise_for_status=True):
-                return str(answer.body["runwayUri"])
-        except (aiohttp.ClientError, OSError) as error:
-            raise refusals.unreachable(self.host, _reason(error)) from error
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise refusals.unreachable(self.host, f"its answer to an upload was {answer.status}") from error
+    async def post_elsewhere(self, link: URL, form: aiohttp.FormData, bounds: aiohttp.ClientTimeout) -> None:
+        """A form, without our key; raises whatever the HTTP client does."""
+        async with self._looking.post(link, data=form, timeout=bounds, raise_for_status=True):
+            pass
 
     async def _send(
         self, session: aiohttp.ClientSession, call: Call, bounds: aiohttp.ClientTimeout
@@ -119,8 +122,8 @@ class Connection:
         async with session.request(
             call.method,
             URL(self._base_url + call.path, encoded=True),
-            data=None if call.body is None else BytesIO(json.dumps(call.body).encode()),
-            headers=self._headers if call.body is None else {**self._headers, **_JSON},
+            data=_payload(call),
+            headers=self._headers,
             allow_redirects=False,
             timeout=bounds,
         ) as response:
@@ -133,7 +136,7 @@ class Connection:
             text += chunk
             if len(text) > _LONGEST_ANSWER:
                 return None
-        if response.status >= 400:
+        if response.status >= 400 and self._key:
             text = text.replace(self._key.encode(), b"...")
         try:
             return json.loads(text)
@@ -141,7 +144,25 @@ class Connection:
             return None
 
 
-def _reason(error: Exception) -> str:
+def _payload(call: Call) -> aiohttp.Payload | aiohttp.FormData | None:
+    if call.form is not None:
+        return _form(call.form)
+    if call.body is None:
+        return None
+    return aiohttp.BytesIOPayload(BytesIO(json.dumps(call.body).encode()), content_type="application/json")
+
+
+def _form(fields: Mapping[str, str | File]) -> aiohttp.FormData:
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, value in fields.items():
+        if isinstance(value, File):
+            form.add_field(name, BytesIO(value.data), filename=value.name, content_type=value.media_type)
+        else:
+            form.add_field(name, value)
+    return form
+
+
+def reason_of(error: Exception) -> str:
     """Never the error's own text, which may hold an address with its password."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -153,7 +174,9 @@ def _reason(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def open_connection(base_url: str, headers: Mapping[str, str], key: str) -> AsyncIterator[Connection]:
+async def open_connection(
+    base_url: str, headers: Mapping[str, str], key: str, refusals: Refusals
+) -> AsyncIterator[Connection]:
     """Two pools: looks share a few connections that stay open, each submission makes a fresh one.
 
     On a kept connection that the server has just closed, a submission's answer would count as lost.
@@ -165,4 +188,4 @@ async def open_connection(base_url: str, headers: Mapping[str, str], key: str) -
         aiohttp.ClientSession(connector=fresh, **options) as submitting,
         aiohttp.ClientSession(connector=kept, **options) as looking,
     ):
-        yield Connection(base_url, headers, submitting, looking, key)
+        yield Connection(base_url, headers, submitting, looking, key, refusals)
