@@ -64,7 +64,13 @@ async def serving(answer: Handler) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def opened(home: Path, url: str, **changed: Any) -> AsyncIterator[Provider]:
     settings = Settings(
-        **{"home": home, "openai_videos_base_url": url, "openai_videos_api_key": KEY, **changed}
+        **{
+            "home": home,
+            "openai_videos_base_url": url,
+            "openai_videos_api_key": KEY,
+            "openai_videos_usd_per_second": 0,
+            **changed,
+        }
     )
     async with Providers(settings, installed_providers()) as providers:
         yield await providers.get("video", "openai-videos")

@@ -97,7 +97,7 @@ def bomb(width: int, height: int) -> bytes:
         (["x", "--image", "."], "directory"),
         (["x", "-o", "notes.txt/clip.mp4"], "cannot be written"),
         (["x", "-o", "."], "is a folder: name a file in it"),
-        (["x", "--provider", "nobody"], "Unknown provider 'nobody': installed are local, runway, scripted"),
+        (["x", "--provider", "nobody"], "Unknown provider 'nobody': installed are local, "),
         (["x", "--model", "nothing"], "has no model 'nothing': choose one of scenery-1"),
         (["x", "--tenant", "../etc"], "cannot name a tenant"),
     ],

@@ -7,12 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import cutscene
+from cutscene.errors import ProviderError
 from cutscene.media.probe import probe
+from cutscene.providers import ENTRY_POINTS, Providers
+from cutscene.settings import Settings
 from installed import install
 from processes import VENDOR
 
@@ -65,10 +69,9 @@ def test_a_job_from_end_to_end_by_one_setting_alone(machine: Machine) -> None:
     assert [task.suffix for task in (machine.home / "acme").iterdir()] == [".mp4"]  # one paid call
 
 
-def test_a_package_that_cannot_be_loaded_says_so(machine: Machine) -> None:
-    install(machine.site, "broken_video", {"broken": "broken_video:open_provider"})
-    refused = machine("generate", "a quiet sea", "--json", CUTSCENE_PROVIDER="broken")
-    assert refused.returncode != 0
-    said = json.loads(refused.stdout)
-    assert "'broken' cannot be loaded" in said["error"]
-    assert "Traceback" not in refused.stderr
+@pytest.mark.anyio
+async def test_a_package_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
+    broken = EntryPoint("broken", "no_such_package:open_provider", ENTRY_POINTS)
+    async with Providers(Settings(home=tmp_path), [broken]) as providers:
+        with pytest.raises(ProviderError, match="'broken' cannot be loaded"):
+            await providers.get("video", "broken")

@@ -16,7 +16,7 @@ from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError
 from cutscene.media import picture
 from cutscene.motion import Motion
-from cutscene.providers import Done, Failed, Pending, Providers
+from cutscene.providers import Done, Failed, NotSubmitted, Pending, Providers
 from cutscene.providers.connection import Call, File
 from cutscene.providers.openai_videos import OpenAIVideosProvider, wire
 from cutscene.providers.openai_videos.models import models_of
@@ -117,12 +117,40 @@ def test_what_is_set_comes_first() -> None:
         assert model.credits_per_second == Credits.of(Decimal("5.125"))
 
 
+def test_what_larger_pictures_cost_is_not_known() -> None:
+    for sizes, is_priced in (("1280x720", True), ("1792x1024,1024x1792", False)):
+        (model,) = models_of(settings(openai_videos_model="sora-2-pro", openai_videos_sizes=sizes))
+        assert model.is_priced is is_priced
+
+
 async def test_an_estimate_is_what_its_length_costs(tmp_path: Path) -> None:
     async with opened(tmp_path, openai_videos_model="sora-2") as provider:
         assert provider.estimate(VideoRequest(prompt="x", duration=5.0)) == Credits.of(80)
         assert provider.capabilities().usd_per_credit == "0.01"
         with pytest.raises(InputValidationError, match="no model 'other': choose one of sora-2"):
             provider.check(VideoRequest(prompt="x", model="other"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_free"),
+    [
+        ({}, True),  # an engine in the house
+        ({"openai_videos_api_key": "sk-1"}, False),  # a gateway in the house, perhaps
+        ({"openai_videos_base_url": "https://8.8.8.8"}, False),
+        ({"openai_videos_base_url": "https://8.8.8.8", "openai_videos_usd_per_second": 0}, True),
+        ({"openai_videos_base_url": "https://no-such-host.invalid"}, False),
+    ],
+)
+async def test_nothing_is_free_by_mistake(tmp_path: Path, changed: dict[str, Any], is_free: bool) -> None:
+    async with opened(tmp_path, openai_videos_model="wan", **changed) as provider:
+        request = VideoRequest(prompt="x")
+        if is_free:
+            assert provider.estimate(request) == Credits()
+            return
+        with pytest.raises(InputValidationError, match="set OPENAI_VIDEOS_USD_PER_SECOND, to 0 where"):
+            provider.estimate(request)
+        with pytest.raises(NotSubmitted):
+            await provider.submit(request)
 
 
 async def test_the_camera_goes_along_in_words(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def videos_settings(vendor: Emulated, home: Path, **changed: Any) -> Settings:
             "openai_videos_base_url": vendor.url,
             "openai_videos_api_key": vendor.key,
             "openai_videos_model": ("engine-1",),
+            "openai_videos_usd_per_second": 0,
             "openai_videos_sizes": ((320, 192), (192, 320), (192, 192)),
             "openai_videos_poll_interval_ms": 100,
             "openai_videos_timeout_ms": 30_000,

@@ -96,5 +96,5 @@ def _introduce(emulator: Emulator, *, as_json: bool) -> None:
     sys.stdout.flush()
     say("Both of Runway's protocols are spoken here: RUNWAY_API_FLAVOR=tasks chooses the live API's.")
     say("The official SDK reads the same two values from RUNWAYML_BASE_URL and RUNWAYML_API_SECRET.")
-    say(f"So is /v1/videos: OPENAI_VIDEOS_BASE_URL={emulator.url}, OPENAI_VIDEOS_API_KEY with the same key.")
+    say(f"/v1/videos too: OPENAI_VIDEOS_BASE_URL={emulator.url}, the same key in OPENAI_VIDEOS_API_KEY.")
     say(f"What was created and charged: {emulator.url}/emulator/state. Ctrl-C stops it.")

@@ -42,7 +42,8 @@ async def generate_video(provider: Provider, params: Mapping[str, Any]) -> dict[
 
     ``params`` are the fields of `VideoRequest`. The metadata is what the provider declares
     (nothing is downloaded here): provider_id, model, duration_sec, resolution, fps, format,
-    cost_usd, raw_response. Raises a `CutsceneError`.
+    cost_usd, raw_response. A link to a server that asks for its key is of use with that key alone,
+    which is not in the answer. Raises a `CutsceneError`.
     """
     async with Workbench() as workbench:
         request = await with_data_uris(workbench, VideoRequest.from_json(params))

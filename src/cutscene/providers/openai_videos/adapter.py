@@ -71,6 +71,7 @@ class OpenAIVideosProvider:
     def check(self, request: VideoRequest) -> VideosModel:
         model = choose_model(self._capabilities, request, self.id)
         assert isinstance(model, VideosModel)
+        self._check_price(model)
         _check_prompt(_prompt(request, model), model)
         return model
 
@@ -134,6 +135,19 @@ class OpenAIVideosProvider:
         if self._is_private is None:
             await self._learn_privacy()
         return AccountState()
+
+    def _check_price(self, model: VideosModel) -> None:
+        """What is free is sent again when an answer is lost: nothing may be free by mistake."""
+        if not (model.is_priced or self._is_own):
+            raise InputValidationError(
+                f"It is not known what {model.id!r} costs at {self._connection.host}: "
+                "set OPENAI_VIDEOS_USD_PER_SECOND, to 0 where nobody is paid."
+            )
+
+    @property
+    def _is_own(self) -> bool:
+        """A server in the house that asks nobody for a key."""
+        return bool(self._is_private) and not self._headers
 
     async def _learn_privacy(self) -> None:
         """The name service was away when the provider was opened, and is back."""

@@ -39,6 +39,8 @@ class VideosModel(Model):
     """What is particular to this protocol beside what every provider says of a model."""
 
     dialect: Dialect
+    is_priced: bool = True
+    """Whether it is known what a second costs; if not, only one's own server can be taken to be free."""
 
 
 def sizes_by_aspect(sizes: Sequence[Size]) -> Mapping[Aspect, Size]:
@@ -72,8 +74,9 @@ _ENGINE: Final = VideosModel(
     credits_per_second=Credits(),
     max_prompt_chars=2000,
     dialect=Dialect(seed="seed"),
+    is_priced=False,
 )
-"""A server of one's own: nobody is paid, and it makes what it is asked for."""
+"""Nothing is known of it: most likely an engine of one's own, which makes what it is asked for."""
 _KNOWN: Final = (
     (r"(^|/)sora-2-pro\b", replace(_SORA, credits_per_second=Credits.of(30))),
     (r"(^|/)sora-2\b", _SORA),
@@ -100,9 +103,12 @@ def _as_set(model: VideosModel, settings: Settings) -> VideosModel:
     if settings.openai_videos_seconds:
         model = replace(model, durations=settings.openai_videos_seconds)
     if settings.openai_videos_sizes:
-        model = replace(model, sizes=sizes_by_aspect(settings.openai_videos_sizes))
+        sizes = sizes_by_aspect(settings.openai_videos_sizes)
+        is_priced = model.is_priced and set(sizes.values()) <= set(model.sizes.values())
+        model = replace(model, sizes=sizes, is_priced=is_priced)  # larger ones cost more
     if settings.openai_videos_usd_per_second is not None:
-        model = replace(model, credits_per_second=_in_credits(settings.openai_videos_usd_per_second))
+        price = _in_credits(settings.openai_videos_usd_per_second)
+        model = replace(model, credits_per_second=price, is_priced=True)
     return model
 
 
