@@ -8,16 +8,19 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Row
 
-from cutscene import accounts, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene import accounts, calls, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
+from cutscene.fingerprint import fingerprint, is_same
 from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
@@ -69,11 +72,16 @@ class Studio:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`. Lower ``priority`` numbers go first. Raises
-        `InputValidationError` for what can never succeed.
+        request, `ConflictError`; also once a picture that was handed over is gone. Lower
+        ``priority`` numbers go first. Raises `InputValidationError` for what can never succeed.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
+        request = replace(request, fingerprint=await asyncio.to_thread(fingerprint, request, provider))
+        if idempotency_key is not None and (
+            earlier := await self._submitted_before(tenant, idempotency_key, request)
+        ):
+            return earlier
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
         request = await sources.keep(
@@ -217,9 +225,21 @@ class Studio:
         """Whether this or another process is doing jobs."""
         return self._worker.is_on or await worker_lives(self._database)
 
+    async def paid_calls(self, tenant: str, job_id: str) -> Sequence[PaidCall]:
+        """Every call to a provider that the job has, or may have, paid for, in order."""
+        await self._database.read(jobs.get, tenant, job_id)
+        return await self._database.read(calls.of_job, job_id)
+
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
+
+    async def _submitted_before(self, tenant: str, key: str, request: VideoRequest) -> Job | None:
+        """The job of that idempotency key, if it is seen to be for this very request."""
+        row = await self._database.read(jobs.find, tenant, key)
+        if row is None or not is_same(row.request.get("fingerprint"), request.fingerprint or ""):
+            return None
+        return await self._job(row)
 
     async def _copy(self, job: Job, path: Path) -> Path:
         if job.clip is None:
