@@ -12,21 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row
 
 from cutscene import accounts, calls, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
-from cutscene.errors import InputValidationError, NotFoundError, from_code
+from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
 from cutscene.fingerprint import fingerprint, is_same
 from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
-from cutscene.plan import LATER, plan_segments, segment_request
-from cutscene.providers import Provider, Providers
+from cutscene.plan import LATER, plan_of, plan_segments, segment_request
+from cutscene.providers import Provider, Providers, Wording
 from cutscene.settings import Settings
 from cutscene.specs import Container
 from cutscene.telemetry import log_unless_configured
@@ -229,6 +230,19 @@ class Studio:
         """Every call to a provider that the job has, or may have, paid for, in order."""
         await self._database.read(jobs.get, tenant, job_id)
         return await self._database.read(calls.of_job, job_id)
+
+    async def prompt_sent(self, tenant: str, job_id: str) -> str:
+        """What the job's provider tells its vendor: the prompt, and the camera's motion as words."""
+        row = await self._database.read(jobs.get, tenant, job_id)
+        request = replace(VideoRequest.from_json(row.request), model=row.model)
+        try:
+            provider = await self._providers.get("video", row.provider)
+            if isinstance(provider, Wording):
+                plan, model = plan_of(row), provider.check(request)
+                return provider.wording(segment_request(request, model, plan, 0, image=LATER))
+        except CutsceneError as error:  # it is configured no longer, or offers other models
+            structlog.get_logger().info("wording_unknown", job=job_id, reason=str(error))
+        return request.prompt
 
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""

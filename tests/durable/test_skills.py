@@ -16,11 +16,13 @@ import pytest
 import cutscene
 from cutscene import skills
 from cutscene.domain import Job, JobState, Stage, VideoRequest
+from cutscene.emulator import Behaviour
 from cutscene.errors import ConflictError, InputValidationError
 from cutscene.settings import Settings
 from cutscene.skills import SkillContext, SkillResult
 from cutscene.skills.outcome import OutcomeOutput, WinInput
 from cutscene.studio import Studio
+from emulated import Emulated, runway_settings
 from processes import Processes
 from scripted import ScriptedProvider
 
@@ -90,6 +92,35 @@ async def test_a_win_from_end_to_end(settings: Settings, vendor: ScriptedProvide
     assert [seen[0].stage, seen[-1].state] == [Stage.QUEUED, JobState.DONE]
     assert {job.id for job in seen} == {result.debug.job_id}
     assert SkillResult[Any].model_validate_json(result.model_dump_json()).ok
+
+
+@on_sqlite
+async def test_an_intro_over_runway_says_the_prompt_as_it_was_sent(
+    database_url: str, tmp_path: Path, footage_folder: Path
+) -> None:
+    given = {
+        "image_uri": data_uri(STILL),
+        "motion_params": {"motion_type": "zoom", "direction": "in"},
+        "motion_prompt": "the banners wave",
+        "specs": SHORT,
+    }
+    with Emulated(Behaviour(seconds=0.2, footage=footage_folder)) as runway:
+        async with cutscene.open(runway_settings(runway, tmp_path / "home")) as studio:
+            context = SkillContext(tenant_id="acme", studio=studio)
+            result = await skills.generate_intro_video_loop(given, context)
+            too_long = {**given, "motion_prompt": "x" * 480}
+            refused = await skills.generate_intro_video_loop(too_long, context)
+        [task] = runway.tasks()
+    assert result.ok
+    assert result.data is not None
+    sent = result.data.generation_params
+    assert sent.motion_prompt == task["prompt"]
+    assert sent.motion_prompt.startswith("the banners wave The camera slowly pushes in")
+    assert sent.source_image_uri.startswith("acme/default/source/")
+    assert result.data.credits_used == task["charged"]
+    assert refused.error_code == "INPUT_VALIDATION_ERROR"
+    assert "the prompt has 541 characters" in str(refused.error)
+    assert "at most 500 are allowed: shorten it" in str(refused.error)
 
 
 @on_sqlite

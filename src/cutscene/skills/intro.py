@@ -107,9 +107,7 @@ class IntroParams(Form):
         description="as it came; of data and files, the key that they are kept under"
     )
     motion_type: str | None
-    motion_prompt: str = Field(
-        description="as the provider was given it, who puts the camera's words behind it"
-    )
+    motion_prompt: str = Field(description="as it was sent, the camera's words included")
     seed: int | None
     model: str
     provider: str
@@ -121,7 +119,7 @@ class IntroOutput(Output):
     generation_params: IntroParams
 
 
-def _describe(given: IntroInput, job: Job, clip: Clip) -> IntroOutput:
+def _describe(given: IntroInput, job: Job, clip: Clip, prompt: str) -> IntroOutput:
     return IntroOutput(
         **measured(job, clip),
         is_loopable=clip.is_loopable,
@@ -129,7 +127,7 @@ def _describe(given: IntroInput, job: Job, clip: Clip) -> IntroOutput:
         generation_params=IntroParams(
             source_image_uri=kept_source(given.image_uri, job.request.image),
             motion_type=given.motion_params.motion_type if given.motion_params else None,
-            motion_prompt=job.request.prompt,
+            motion_prompt=prompt,
             seed=job.request.seed,
             model=job.model,
             provider=job.provider,

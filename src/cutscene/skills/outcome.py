@@ -226,7 +226,7 @@ class LoseInput(OutcomeInput):
 class OutcomeParams(Form):
     """What it was generated from."""
 
-    prompt: str = Field(description="as the provider was given it")
+    prompt: str = Field(description="as it was sent")
     outcome_text: str = Field(description="what stands over the clip; empty for nothing")
     seed: int | None
     model: str
@@ -238,12 +238,12 @@ class OutcomeOutput(Output):
     generation_params: OutcomeParams
 
 
-def _describe(given: OutcomeInput, job: Job, clip: Clip) -> OutcomeOutput:
+def _describe(given: OutcomeInput, job: Job, clip: Clip, prompt: str) -> OutcomeOutput:
     return OutcomeOutput(
         **measured(job, clip),
         outcome_type="win" if given.won else "lose",
         generation_params=OutcomeParams(
-            prompt=job.request.prompt,
+            prompt=prompt,
             outcome_text=given.text,
             seed=job.request.seed,
             model=job.model,

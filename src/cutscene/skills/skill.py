@@ -42,7 +42,8 @@ class Skill(Generic[InputT, OutputT]):
     artifact_type: str
     input: type[InputT]
     result: type[SkillResult[OutputT]]
-    describe: Callable[[InputT, Job, Clip], OutputT]
+    describe: Callable[[InputT, Job, Clip, str], OutputT]
+    """Of the input, the job, its clip and the prompt that was sent."""
 
     async def __call__(
         self,
@@ -79,7 +80,12 @@ class Skill(Generic[InputT, OutputT]):
                 job = now
                 _tell(context, job)
             calls = await studio.paid_calls(context.tenant_id, job.id)
-            return self._answer(form, job, debug(job, calls, progress.prepare_ms, datetime.now(UTC)))
+            found = debug(job, calls, progress.prepare_ms, datetime.now(UTC))
+            if job.clip is None:
+                error = from_code(job.error_code or "", job.error or "The job has no clip.", job.detail)
+                return self.result.failed(error, found)
+            prompt = await studio.prompt_sent(context.tenant_id, job.id)
+            return self._succeeded(self.describe(form, job, job.clip, prompt), job.clip, found)
 
     async def _submit(
         self, studio: Studio, form: InputT, request: VideoRequest, context: SkillContext
@@ -92,16 +98,8 @@ class Skill(Generic[InputT, OutputT]):
             idempotency_key=_idempotency_key(self.name, context),
         )
 
-    def _answer(self, form: InputT, job: Job, found: Debug) -> SkillResult[OutputT]:
-        if job.clip is None:
-            error = from_code(job.error_code or "", job.error or "The job has no clip.", job.detail)
-            return self.result.failed(error, found)
-        return self.result(
-            ok=True,
-            data=self.describe(form, job, job.clip),
-            artifacts=artifacts(job.clip, self.artifact_type),
-            debug=found,
-        )
+    def _succeeded(self, data: OutputT, clip: Clip, found: Debug) -> SkillResult[OutputT]:
+        return self.result(ok=True, data=data, artifacts=artifacts(clip, self.artifact_type), debug=found)
 
 
 class _Progress:
