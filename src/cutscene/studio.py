@@ -82,6 +82,7 @@ class Studio:
         if idempotency_key is not None and (
             earlier := await self._submitted_before(tenant, idempotency_key, request)
         ):
+            await self._worker.ensure()
             return earlier
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)

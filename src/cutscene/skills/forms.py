@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -13,12 +14,15 @@ from cutscene.errors import InputValidationError
 from cutscene.overlays import is_font_file
 from cutscene.skills.colors import check_color
 from cutscene.specs import Codec, Container, Specs
-from cutscene.storage import check_key
 
 __all__ = ["MAX_PROMPT", "Color", "Form", "Prompt", "SkillInput", "SpecsForm", "check_sources", "validated"]
 
 MAX_PROMPT: Final = 500
 """Characters, whatever a model takes."""
+
+_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,62}"
+_KEY: Final = re.compile(rf"{_NAME}/{_NAME}/(?:source|video)/[0-9a-f]{{32}}\.[a-z0-9]{{1,8}}")
+"""Of a picture or poster of some tenant's; whose it is is for the studio to say."""
 
 Color = Annotated[str, AfterValidator(check_color), Field(description="#rgb, #rrggbb or a CSS name")]
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
@@ -124,21 +128,13 @@ def check_sources(given: SkillInput) -> None:
     Raises `InputValidationError`.
     """
     for name, source in given.sources():
-        if not source.lower().startswith(("https://", "data:")) and not _is_key(source):
+        if not source.lower().startswith(("https://", "data:")) and not _KEY.fullmatch(source):
             raise InputValidationError(
                 f"{name} is not usable here: give an https URL, a data URI or a key of ours."
             )
     for name, font in given.fonts():
         if is_font_file(font):
             raise InputValidationError(f"{name} may not be a file here: give the name of an installed font.")
-
-
-def _is_key(source: str) -> bool:
-    """Whether it has the form of a key of some tenant's; whose it is is for the store to say."""
-    try:
-        return check_key(source).count("/") == 3
-    except InputValidationError:
-        return False
 
 
 def _sentence(error: ValidationError) -> str:
