@@ -170,12 +170,19 @@ async def test_failures_are_results(settings: Settings, vendor: ScriptedProvider
             (None, {}, "The input is malformed"),
             (win(), {"tenant_id": "../etc"}, "cannot name a tenant"),
             (win(), {"run_id": "A B"}, "cannot name a run"),
+            (win(), {"run_id": None}, "run_id of the context is malformed"),
+            (win(), {"execution_id": 7}, "execution_id of the context is malformed"),
             (win(), {"step_name": "a/b"}, "cannot name a step"),
             (win(), {"execution_id": ""}, "execution id is malformed"),
             (win(provider="nobody"), {}, "Unknown provider 'nobody'"),
             (win(model="nothing"), {}, "has no model 'nothing'"),
             (win(assets=[{"type": "background", "uri": str(STILL)}]), {}, "assets[0].uri is not usable here"),
             (win(win_text="\u13a0"), {}, "\u13a0"),
+            (win(win_text="a\x00"), {}, "characters that are not text"),
+            (win(win_text="\ud800"), {}, "characters that are not text"),
+            (win("\ud800"), {}, "characters that are not text"),
+            (win(text_overlay={"font_family": "a\n"}), {}, "font is malformed"),
+            (win(assets=[{"type": "logo", "uri": "data:image/png;base64,!"}]), {}, "data URI"),
         ]
         for given, context, sentence in refused:
             result = await celebrate(studio, given, **context)

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from cutscene import skills
 from cutscene.domain import Aspect
@@ -59,6 +61,8 @@ REFUSED: list[tuple[type[SkillInput], Any, str]] = [
     (WinInput, {"seed": 0}, "seed of 0 is out of range: at least 1 is allowed."),
     (WinInput, {"seed": 2**31}, "seed of 2147483648 is out of range"),
     (WinInput, {"seed": True}, "seed is malformed"),
+    (WinInput, {"seed": 10**60}, "seed of a number that large is out of range"),
+    (WinInput, {"win_text": "\ud800"}, "win_text holds characters that are not text"),
     (IntroInput, intro(motion_params={}), "motion_params.motion_type is missing: give it."),
     (IntroInput, intro(motion_params={"motion_type": "fly"}), "motion_params.motion_type of 'fly'"),
     (
@@ -122,12 +126,32 @@ REFUSED: list[tuple[type[SkillInput], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("form", "given", "sentence"), REFUSED)
-def test_what_is_wrong_is_named_in_one_sentence(form: type[SkillInput], given: Any, sentence: str) -> None:
+@pytest.mark.parametrize(("form", "value", "sentence"), REFUSED)
+def test_what_is_wrong_is_named_in_one_sentence(form: type[SkillInput], value: Any, sentence: str) -> None:
     with pytest.raises(InputValidationError) as refusal:
-        validated(form, given)
+        validated(form, value)
     assert str(refusal.value).startswith(sentence.rstrip("."))
     assert "\n" not in str(refusal.value)
+
+
+WORDS = [*IntroInput.model_fields, *WinInput.model_fields, "text", "type", "fps", "mood", "win_text"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@hypothesis.given(VALUES, st.sampled_from([IntroInput, WinInput, LoseInput]))
+@hypothesis.settings(max_examples=300, deadline=None)
+def test_anything_else_is_refused_in_one_sentence_too(value: Any, form: type[SkillInput]) -> None:
+    said = ""
+    try:
+        validated(form, value).request()
+    except InputValidationError as refusal:
+        said = str(refusal)
+    assert len(said) < 600
+    assert "\n" not in said
 
 
 def test_an_intro_with_everything() -> None:

@@ -58,6 +58,10 @@ class SkillContext:
 
     def check(self) -> None:
         """Raises `InputValidationError`."""
+        for name in ("tenant_id", "run_id", "step_name", "execution_id"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and (name != "execution_id" or value is not None):
+                raise InputValidationError(f"The {name} of the context is malformed: give a string.")
         check_tenant(self.tenant_id)
         check_tenant(self.run_id, "run")
         if not _STEP.fullmatch(self.step_name):

@@ -162,6 +162,7 @@ _RULES: Final = {
     "multiple_of": "of {given} is odd: choose an even number.",
     "string_too_long": "has {has} characters, at most {max_length} are allowed: shorten it.",
     "string_too_short": "is empty: leave it out, or say something.",
+    "string_unicode": "holds characters that are not text (a lone surrogate).",
     "too_long": "has {actual_length} entries, at most {max_length} are allowed.",
 }
 """What is said of a field, by pydantic's kind of error."""
@@ -173,6 +174,8 @@ def _where(location: tuple[int | str, ...]) -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, int) and abs(value) > 10**40:
+        return "a number that large"  # Python refuses to write some of them
     return repr(_printable(value)) if isinstance(value, str) else f"{value!r:.40}"
 
 
