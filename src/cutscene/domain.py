@@ -133,7 +133,7 @@ class VideoRequest:
     model: str | None = None
     """None: the provider's default."""
     fingerprint: str | None = field(default=None, compare=False, repr=False)
-    """Of what was handed over, before sources were taken in; set when they are."""
+    """Of what was handed over under an idempotency key, before sources were taken in."""
 
     def __post_init__(self) -> None:
         _check_prompt(self.prompt)

@@ -14,6 +14,8 @@ from cutscene.overlays import PictureOverlay, TextOverlay
 __all__ = ["fingerprint", "is_same"]
 
 _NO_FILE: Final = "-"
+_MAX_BYTES: Final = 2**28
+"""Of a file that is read; a larger one is known by its size and time."""
 
 
 def fingerprint(request: VideoRequest, provider: str | None) -> str:
@@ -51,6 +53,9 @@ def _digest(source: str) -> str:
     try:
         if not path.is_file():  # a pipe or a device might never end
             return _NO_FILE
+        facts = path.stat()
+        if facts.st_size > _MAX_BYTES:
+            return f"{facts.st_size}/{facts.st_mtime_ns}"
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):

@@ -78,12 +78,11 @@ class Studio:
         """
         check_tenant(tenant)
         check_tenant(run, "run")
-        request = replace(request, fingerprint=await asyncio.to_thread(fingerprint, request, provider))
-        if idempotency_key is not None and (
-            earlier := await self._submitted_before(tenant, idempotency_key, request)
-        ):
-            await self._worker.ensure()
-            return earlier
+        if idempotency_key is not None:
+            handed_over = await asyncio.to_thread(fingerprint, request, provider)
+            if earlier := await self._submitted_before(tenant, idempotency_key, handed_over):
+                return earlier
+            request = replace(request, fingerprint=handed_over)
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
         request = await sources.keep(
@@ -249,11 +248,12 @@ class Studio:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
 
-    async def _submitted_before(self, tenant: str, key: str, request: VideoRequest) -> Job | None:
+    async def _submitted_before(self, tenant: str, key: str, handed_over: str) -> Job | None:
         """The job of that idempotency key, if it is seen to be for this very request."""
         row = await self._database.read(jobs.find, tenant, key)
-        if row is None or not is_same(row.request.get("fingerprint"), request.fingerprint or ""):
+        if row is None or not is_same(row.request.get("fingerprint"), handed_over):
             return None
+        await self._worker.ensure()
         return await self._job(row)
 
     async def _copy(self, job: Job, path: Path) -> Path:

@@ -124,6 +124,24 @@ async def test_an_intro_over_runway_says_the_prompt_as_it_was_sent(
 
 
 @on_sqlite
+async def test_every_paid_call_of_a_longer_clip_is_listed(
+    settings: Settings, vendor: ScriptedProvider
+) -> None:
+    longer = {**win(model="script-short"), "specs": {**SHORT, "duration_sec": 3}}
+    async with cutscene.open(settings) as studio:
+        result = await celebrate(studio, longer)
+    assert result.ok, result.error
+    calls = result.debug.provider_calls
+    assert [call.task_id for call in calls] == vendor.tasks()
+    assert [call.credits_used for call in calls] == [10.0, 5.0]
+    first, last = calls
+    assert first.duration_ms is None
+    assert last.duration_ms is not None
+    assert (result.debug.timings_ms.generation or 0) > last.duration_ms
+    assert result.debug.attempts == 1
+
+
+@on_sqlite
 async def test_an_execution_is_one_job_in_each_step_and_skill(
     settings: Settings, vendor: ScriptedProvider
 ) -> None:

@@ -48,6 +48,18 @@ def test_what_is_no_file_is_known_by_its_name() -> None:
         assert not is_same(one, fingerprint(VideoRequest(prompt="waves", image=source + "x"), None))
 
 
+def test_a_huge_file_is_known_by_its_size(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with clip.open("wb") as file:
+        file.truncate(2**40)
+    request = VideoRequest(prompt="waves", video=str(clip))
+    before = fingerprint(request, None)
+    assert is_same(before, fingerprint(request, None))
+    with clip.open("ab") as file:
+        file.write(b"more")
+    assert not is_same(before, fingerprint(request, None))
+
+
 def test_what_never_ends_is_not_read() -> None:
     request = VideoRequest(prompt="waves", image="/dev/zero", last_image="\x00")
     assert fingerprint(request, None).endswith(":-:-")
