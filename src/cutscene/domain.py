@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -132,6 +132,8 @@ class VideoRequest:
     seed: int | None = None
     model: str | None = None
     """None: the provider's default."""
+    fingerprint: str | None = field(default=None, compare=False, repr=False)
+    """Of what was handed over under an idempotency key, before sources were taken in."""
 
     def __post_init__(self) -> None:
         _check_prompt(self.prompt)
@@ -165,7 +167,7 @@ class VideoRequest:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`; unknown keys are refused by name."""
-        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        unknown = sorted(set(data) - {known.name for known in fields(cls)})
         if unknown:
             raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
         read = {name: _PARTS[name](data[name]) for name in _PARTS if data.get(name) is not None}
@@ -311,6 +313,11 @@ class Clip:
     format: str = Container.MP4
     loop: dict[str, Any] | None = None
     """How it was made to loop, where that was asked for: method, parameters, score."""
+    poster_sha256: str = ""
+    """Empty for clips of earlier versions."""
+    reached: Mapping[str, float] = field(default_factory=dict)
+    """Seconds after its last paid call at which the footage was ``generated`` and ``fetched``, and the
+    clip ``made``; what a crash has hidden is left out."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -167,7 +167,9 @@ def _check_color(color: Any) -> None:
 
 def _check_font(font: Any) -> None:
     """Its form; whether there is such a font is seen when it is drawn."""
-    if font is not None and (not isinstance(font, str) or not 0 < len(font) <= MAX_FONT or "\x00" in font):
+    if font is not None and (
+        not isinstance(font, str) or not 0 < len(font) <= MAX_FONT or not font.isprintable()
+    ):
         raise InputValidationError("The font is malformed: give the name of a font or the path of its file.")
 
 
@@ -182,4 +184,8 @@ def _check_text(text: Any) -> None:
     if len(text) > MAX_TEXT:
         raise InputValidationError(
             f"The text to overlay has {len(text)} characters, at most {MAX_TEXT} are allowed: shorten it."
+        )
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise InputValidationError(
+            "The text to overlay holds characters that are not text (NUL or a lone surrogate)."
         )

@@ -7,8 +7,9 @@ rows decides what is left to do. Only plain values cross a step.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,10 +104,10 @@ class Pipeline:
             segment_id = await _step(self.submit, job_id, handover)
             if segment_id is None or not await _step(self.wait, job_id, handover, segment_id):
                 return  # the job waits for its turn again, or belongs to another run
-            await _step(self.fetch, job_id, segment_id)
+            reached = await _step(self.fetch, job_id, segment_id)
             if not await _step(self.go_on, job_id, handover):
                 return  # the next segment waits for its turn
-            clip = await _step(self.finish, job_id)
+            clip = await _step(self.finish, job_id, reached)
             await _step(self.publish, job_id, handover, clip)
         except CutsceneError as error:
             await _step(self.fail, job_id, handover, error.code, str(error), error.detail)
@@ -150,11 +151,15 @@ class Pipeline:
                 await self._close(segment_id, _ended_by(error), charged, error)
                 raise error
 
-    async def fetch(self, job_id: str, segment_id: str) -> None:
-        """Bring the footage into the store before its link expires."""
+    async def fetch(self, job_id: str, segment_id: str) -> dict[str, float] | None:
+        """Bring the footage into the store before its link expires.
+
+        When that began and ended, in seconds after the paid call; None where it was there already.
+        """
         segment = await self._database.read(segments.read, segment_id)
         if segment.footage_key is not None:
-            return
+            return None
+        generated = await self._database.read(segments.age, segment_id)
         job, _, provider = await self._load(job_id)
         await self._obey_cancel(job_id)
         await self._report(job_id, Stage.FINISHING)
@@ -163,6 +168,7 @@ class Pipeline:
             footage = await self._download(provider, segment, folder / "footage.mp4")
             await storage.put_file(self._store, key, footage, "video/mp4")
         await self._database.write(segments.keep_footage, segment_id, key)
+        return {"generated": generated, "fetched": await self._database.read(segments.age, segment_id)}
 
     async def go_on(self, job_id: str, handover: int) -> bool:
         """Whether all footage is there; if not, the job waits for its turn with the next segment."""
@@ -172,7 +178,7 @@ class Pipeline:
             self._slot_freed()
         return is_complete
 
-    async def finish(self, job_id: str) -> dict[str, Any]:
+    async def finish(self, job_id: str, reached: Mapping[str, float] | None) -> dict[str, Any]:
         """Make the footage exactly what was asked for, measure it, and store it for good."""
         job, request, _ = await self._load(job_id)
         await self._obey_cancel(job_id)
@@ -184,7 +190,9 @@ class Pipeline:
             pictures = await sources.read_overlays(self._store, request)
             made = await self._make_clip(pieces, target, recipe.Recipe.of(request, pictures))
             await self._report(job_id, Stage.STORING)
-            clip = await self._store_clip(job, target, made)
+            last = await self._database.read(segments.current, job_id)
+            reached = {**(reached or {}), "made": await self._database.read(segments.age, last.id)}
+            clip = await self._store_clip(job, target, made, reached)
         return clip.to_json()
 
     async def publish(self, job_id: str, handover: int, clip: dict[str, Any]) -> None:
@@ -267,7 +275,9 @@ class Pipeline:
             await self._database.write(segments.lose_footage, segment.id)
             raise StorageError(VANISHED) from error
 
-    async def _store_clip(self, job: Row[Any], file: Path, made: recipe.Made) -> Clip:
+    async def _store_clip(
+        self, job: Row[Any], file: Path, made: recipe.Made, reached: Mapping[str, float]
+    ) -> Clip:
         facts, seam = made.facts, made.seam
         container = Container(file.suffix[1:])
         key = storage.clip_key(job.tenant, job.run, facts.sha256, container)
@@ -291,6 +301,8 @@ class Pipeline:
             is_loopable=seam.seamless,
             format=container,
             loop=made.loop,
+            poster_sha256=hashlib.sha256(made.poster).hexdigest(),
+            reached=reached,
         )
 
     async def _load(self, job_id: str) -> tuple[Row[Any], VideoRequest, Provider]:

@@ -12,20 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
 
+import structlog
 from sqlalchemy import Row
 
-from cutscene import accounts, budgets, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene import accounts, budgets, calls, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.budgets import Standing
+from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Fallback, Job, JobState, VideoRequest, check_tenant
-from cutscene.errors import InputValidationError, NotFoundError, from_code
+from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
+from cutscene.fingerprint import fingerprint, is_same
 from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
-from cutscene.plan import Offer
-from cutscene.providers import Provider, Providers
+from cutscene.plan import LATER, Offer, plan_of, segment_request
+from cutscene.providers import Provider, Providers, Wording
 from cutscene.settings import Settings
 from cutscene.specs import Container
 from cutscene.telemetry import log_unless_configured
@@ -73,15 +76,20 @@ class Studio:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`. Lower ``priority`` numbers go first. ``skill`` is whose
-        job it is, for `usage`. Raises `InputValidationError` for what can never succeed,
-        `BudgetExceededError` for more than the tenant may spend this month, and
-        `RateLimitError` where as many of its jobs wait as may.
+        request, `ConflictError`; also once a picture that was handed over is gone. Lower
+        ``priority`` numbers go first. ``skill`` is whose job it is, for `usage`. Raises
+        `InputValidationError` for what can never succeed, `BudgetExceededError` for more than
+        the tenant may spend this month, and `RateLimitError` where as many of its jobs wait as may.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
         if skill is not None:
             check_tenant(skill, "skill")
+        if idempotency_key is not None:
+            handed_over = await asyncio.to_thread(fingerprint, request, provider)
+            if earlier := await self._submitted_before(tenant, idempotency_key, handed_over):
+                return earlier
+            request = replace(request, fingerprint=handed_over)
         chosen = await self._providers.get("video", provider)
         chosen.check(request)
         request = await sources.keep(
@@ -241,9 +249,35 @@ class Studio:
         """Whether this or another process is doing jobs."""
         return self._worker.is_on or await worker_lives(self._database)
 
+    async def paid_calls(self, tenant: str, job_id: str) -> Sequence[PaidCall]:
+        """Every call to a provider that the job has, or may have, paid for, in order."""
+        await self._database.read(jobs.get, tenant, job_id)
+        return await self._database.read(calls.of_job, job_id)
+
+    async def prompt_sent(self, tenant: str, job_id: str) -> str:
+        """What the job's provider tells its vendor: the prompt, and the camera's motion as words."""
+        row = await self._database.read(jobs.get, tenant, job_id)
+        request = replace(VideoRequest.from_json(row.request), model=row.model)
+        try:
+            provider = await self._providers.get("video", row.provider)
+            if isinstance(provider, Wording):
+                plan, model = plan_of(row), provider.check(request)
+                return provider.wording(segment_request(request, model, plan, 0, image=LATER))
+        except CutsceneError as error:  # it is configured no longer, or offers other models
+            structlog.get_logger().info("wording_unknown", job=job_id, reason=str(error))
+        return request.prompt
+
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
+
+    async def _submitted_before(self, tenant: str, key: str, handed_over: str) -> Job | None:
+        """The job of that idempotency key, if it is seen to be for this very request."""
+        row = await self._database.read(jobs.find, tenant, key)
+        if row is None or not is_same(row.request.get("fingerprint"), handed_over):
+            return None
+        await self._worker.ensure()
+        return await self._job(row)
 
     async def _copy(self, job: Job, path: Path) -> Path:
         if job.clip is None:

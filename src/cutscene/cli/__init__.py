@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, tenants, usage, worker
+from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, skills, tenants, usage, worker
 
 __all__ = ["app", "main"]
 
@@ -18,6 +18,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("generate")(generate.generate)
 app.command("extend")(extend.extend)
+app.command("skill")(skills.skill)
+app.command("skills")(skills.list_skills)
+app.command("schema")(skills.schema)
 app.command("jobs")(jobs.list_jobs)
 app.add_typer(jobs.job_app, name="job")
 app.command("usage")(usage.usage)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -13,7 +14,7 @@ from cutscene.cli.terminal import console, say
 from cutscene.domain import Job, JobState, Stage
 from cutscene.studio import Studio
 
-__all__ = ["print_facts", "say_continued", "watch_all"]
+__all__ = ["print_facts", "say_continued", "shown", "watch_all"]
 
 _SHARE = {Stage.QUEUED: 0.0, Stage.GENERATING: 0.0, Stage.FINISHING: 0.9, Stage.STORING: 0.97}
 """How much of a job's way lies behind it when a stage begins."""
@@ -23,7 +24,32 @@ async def watch_all(studio: Studio, tenant: str, names: Mapping[str, str]) -> di
     """Show the jobs (id to name) until all have ended; returns how they ended."""
     if not console.is_terminal:
         return await _gather(studio, tenant, names, _Lines(names))
-    with Progress(
+    with _progress() as progress:
+        return await _gather(studio, tenant, names, _Bars(progress, names))
+
+
+@asynccontextmanager
+async def shown(studio: Studio, name: str) -> AsyncIterator[Callable[[Job], None]]:
+    """Shows one job that somebody else follows, as often as it is told of it."""
+    tell = asyncio.create_task(_tell_pauses(studio))
+    display: _Lines | _Bars | None = None
+    with _progress() as progress:
+
+        def show(job: Job) -> None:
+            nonlocal display
+            if display is None:
+                names = {job.id: name}
+                display = _Bars(progress, names) if console.is_terminal else _Lines(names)
+            display.show(job)
+
+        try:
+            yield show
+        finally:
+            tell.cancel()
+
+
+def _progress() -> Progress:
+    return Progress(
         SpinnerColumn(),
         TextColumn("{task.description:<14}"),
         BarColumn(bar_width=32),
@@ -31,8 +57,8 @@ async def watch_all(studio: Studio, tenant: str, names: Mapping[str, str]) -> di
         TextColumn("{task.fields[stage]:<12}"),
         TimeElapsedColumn(),
         console=console,
-    ) as progress:
-        return await _gather(studio, tenant, names, _Bars(progress, names))
+        disable=not console.is_terminal,
+    )
 
 
 class _Lines:

@@ -38,6 +38,7 @@ __all__ = [
     "SubmissionUnknown",
     "Submitted",
     "TaskState",
+    "Wording",
 ]
 
 ENTRY_POINTS: Final = "cutscene.providers"
@@ -252,6 +253,15 @@ class Provider(Protocol):
 
     async def account(self) -> AccountState:
         """Ask how the account stands, at no cost. Raises `ProviderAuthError` or `ProviderError`."""
+        ...
+
+
+@runtime_checkable
+class Wording(Protocol):
+    """A provider that tells its vendor more than the prompt, for instance of the camera."""
+
+    def wording(self, request: VideoRequest) -> str:
+        """The prompt as `Provider.submit` sends it; raises `InputValidationError`. No I/O."""
         ...
 
 

@@ -84,6 +84,9 @@ class RunwayProvider:
         _check_prompt(_prompt(request, model), model)
         return model
 
+    def wording(self, request: VideoRequest) -> str:
+        return _prompt(request, self.check(request))
+
     def estimate(self, request: VideoRequest) -> Credits:
         model = self.check(request)
         edits_whole = model.edits_whole and request.video is not None and not request.extend
