@@ -15,7 +15,16 @@ from cutscene.errors import CutsceneError, InputValidationError
 if TYPE_CHECKING:
     from cutscene.studio import Studio
 
-__all__ = ["Artifact", "Debug", "Output", "ProviderCall", "SkillContext", "SkillResult", "Timings"]
+__all__ = [
+    "Artifact",
+    "Debug",
+    "Output",
+    "ProviderCall",
+    "SkillContext",
+    "SkillResult",
+    "SteppedIn",
+    "Timings",
+]
 
 ErrorCode = Literal[
     "INPUT_VALIDATION_ERROR",
@@ -116,6 +125,14 @@ class ProviderCall(_Answer):
     cost_usd: float | None
 
 
+class SteppedIn(_Answer):
+    """Why another provider made the clip than the one that was to."""
+
+    instead_of: str
+    error_code: ErrorCode
+    error: str
+
+
 class Debug(_Answer):
     """For those who operate the platform."""
 
@@ -123,6 +140,7 @@ class Debug(_Answer):
     provider_calls: tuple[ProviderCall, ...] = ()
     attempts: int = Field(default=0, description="at the part of the clip that took most; 1 is the rule")
     job_id: str | None = None
+    fallback: SteppedIn | None = None
 
 
 class Output(_Answer):

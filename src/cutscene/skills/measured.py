@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from cutscene.calls import PaidCall
 from cutscene.domain import Clip, Credits, Job
-from cutscene.skills.contract import Artifact, Debug, ProviderCall, Timings
+from cutscene.skills.contract import Artifact, Debug, ProviderCall, SteppedIn, Timings
 
 __all__ = ["artifacts", "debug", "kept_source", "measured"]
 
@@ -79,6 +80,7 @@ def debug(job: Job, calls: Sequence[PaidCall], prepare_ms: int, now: datetime) -
         ),
         attempts=max((call.attempt for call in calls), default=0),
         job_id=job.id,
+        fallback=None if job.fallback is None else SteppedIn(**asdict(job.fallback)),
     )
 
 

@@ -96,6 +96,7 @@ class Skill(Generic[InputT, OutputT]):
             provider=form.provider,
             run=context.run_id,
             idempotency_key=_idempotency_key(self.name, context),
+            skill=self.name,
         )
 
     def _succeeded(self, data: OutputT, clip: Clip, found: Debug) -> SkillResult[OutputT]:
