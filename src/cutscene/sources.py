@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import mimetypes
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from cutscene import storage
 from cutscene.domain import VideoRequest
+from cutscene.errors import InputValidationError
 from cutscene.media import picture
 from cutscene.media.source import (
     check_drawable,
@@ -23,27 +26,53 @@ from cutscene.media.source import (
     take_picture,
 )
 from cutscene.media.workbench import Workbench
+from cutscene.origins import Intake, Link, LocalFile, origin_of
 from cutscene.overlays import Overlay, PictureOverlay, TextOverlay, is_font_file
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
 
-__all__ = ["keep", "read", "read_overlays", "with_font_files"]
+__all__ = ["fingerprint", "keep", "read", "read_overlays", "with_font_files"]
+
+
+def fingerprint(request: VideoRequest) -> str | None:
+    """Names a request as it was asked, whatever its links show the next time; hexadecimal.
+
+    None where it has no link, or a local file: of that, the content alone says whether it is the same.
+    """
+    files = [request.video, *_fonts(request)]
+    origins = [origin_of(source) for source in (*_pictures(request), *files) if source is not None]
+    is_told = not any(isinstance(origin, LocalFile) for origin in origins)
+    if is_told and any(isinstance(origin, Link) for origin in origins):
+        return hashlib.sha256(json.dumps(request.to_json(), sort_keys=True).encode()).hexdigest()
+    return None
 
 
 async def keep(
-    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest, scratch: Path
+    store: storage.Store,
+    workbench: Workbench,
+    intake: Intake,
+    run: str,
+    request: VideoRequest,
+    scratch: Path,
 ) -> VideoRequest:
-    """The request with keys in place of paths and data URIs; raises `InputValidationError`."""
+    """The request with keys in place of all that the intake brings.
+
+    Raises `InputValidationError`, and `NotFoundError` for keys that are not the tenant's.
+    """
+    tenant = intake.tenant
+    _check(intake, request)
 
     async def keep_picture(source: str | None) -> str | None:
         if source is None:
             return None
-        found = await take_picture(workbench, source, request)
+        given = await intake.picture(source)
+        found = await take_picture(workbench, given.source, request, name=given.name)
         return await _put(store, tenant, run, found.data, found.media_type)
 
-    request = replace(request, overlays=await _keep_overlays(store, workbench, tenant, run, request))
+    request = replace(request, overlays=await _keep_overlays(store, workbench, intake, run, request))
     if request.video is not None:
-        data, seconds = await take_clip(workbench, request.video, request, scratch)
+        given = await intake.clip(request.video)
+        data, seconds = await take_clip(workbench, given.source, request, scratch)
         key = await _put(store, tenant, run, data, "video/mp4")
         return replace(request, video=key, video_seconds=seconds)
     return replace(
@@ -53,8 +82,31 @@ async def keep(
     )
 
 
+def _pictures(request: VideoRequest) -> Iterator[str]:
+    """Where they come from, as the caller says it."""
+    yield from (source for source in (request.image, request.last_image) if source is not None)
+    yield from (overlay.image for overlay in request.overlays if isinstance(overlay, PictureOverlay))
+
+
+def _fonts(request: VideoRequest) -> Iterator[str]:
+    """Paths of font files."""
+    for overlay in request.overlays:
+        if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
+            yield overlay.font
+
+
+def _check(intake: Intake, request: VideoRequest) -> None:
+    """All of it before anything is brought."""
+    for source in _pictures(request):
+        intake.check_picture(source)
+    if request.video is not None:
+        intake.check_clip(request.video)
+    if not intake.local_files and any(_fonts(request)):
+        raise InputValidationError("Local files are not read here: give a font by its name.")
+
+
 async def _keep_overlays(
-    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest
+    store: storage.Store, workbench: Workbench, intake: Intake, run: str, request: VideoRequest
 ) -> tuple[Overlay, ...]:
     """What could not be drawn is refused before anything is paid for."""
     if request.overlays:
@@ -63,11 +115,12 @@ async def _keep_overlays(
     for overlay in request.overlays:
         if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
             data, suffix = await asyncio.to_thread(_read_font, overlay.font)
-            key = await _put(store, tenant, run, data, f"font/{suffix}")
+            key = await _put(store, intake.tenant, run, data, f"font/{suffix}")
             overlay = replace(overlay, font=key)  # noqa: PLW2901 -- the same, kept
         if isinstance(overlay, PictureOverlay):
-            png = await take_overlay(workbench, overlay.image)
-            overlay = replace(overlay, image=await _put(store, tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
+            given = await intake.picture(overlay.image)
+            png = await take_overlay(workbench, given.source, name=given.name)
+            overlay = replace(overlay, image=await _put(store, intake.tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
         kept.append(overlay)
     return tuple(kept)
 

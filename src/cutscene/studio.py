@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
+from cutscene.origins import Intake
 from cutscene.plan import LATER, plan_segments, segment_request
 from cutscene.providers import Provider, Providers
 from cutscene.settings import Settings
@@ -65,20 +65,28 @@ class Studio:
         run: str = "default",
         priority: int = 0,
         idempotency_key: str | None = None,
+        local_files: bool = True,
     ) -> Job:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`. Lower ``priority`` numbers go first. Raises
-        `InputValidationError` for what can never succeed.
+        request, `ConflictError`. Lower ``priority`` numbers go first. Whoever submits for
+        others passes ``local_files=False``: then no path of this machine is read. Raises
+        `InputValidationError` for what can never succeed, `NotFoundError` for a key that
+        is not the tenant's.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
         chosen = await self._providers.get("video", provider)
         model = chosen.check(request)
-        request = await sources.keep(
-            self._store, self._workbench, tenant, run, request, self.settings.scratch
-        )
+        asked = sources.fingerprint(request)
+        if earlier := await self._database.read(jobs.find_asked, tenant, idempotency_key, asked, chosen.id):
+            await self._worker.ensure()
+            return await self._job(earlier)
+        async with self._intake(tenant, local_files=local_files) as intake:
+            request = await sources.keep(
+                self._store, self._workbench, intake, run, request, self.settings.scratch
+            )
         plan = plan_segments(request, model)
         estimates = [
             chosen.estimate(segment_request(request, model, plan, position, image=LATER))
@@ -94,6 +102,7 @@ class Studio:
             model=model.id,
             priority=priority,
             plan=[segment.to_json() for segment in plan],
+            asked=asked,
         )
         account = Account(
             tenant=tenant,
@@ -119,29 +128,29 @@ class Studio:
         prompt: str | None = None,
         provider: str | None = None,
         specs: Mapping[str, Any] | None = None,
+        local_files: bool = True,
         **submitted: Any,
     ) -> Job:
         """Let a clip go on until it is ``to`` seconds long: in its own size, joined where nobody sees it.
 
-        ``clip`` is one of the tenant's jobs, a local path or a data URI. Without a prompt the job's
+        ``clip`` is one of the tenant's jobs or keys, a local path or a data URI. Without a prompt the job's
         own is used again. ``specs`` are fields of `Specs` that are to differ from the clip's. What is
         ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority`` and
-        ``idempotency_key`` as `submit` has them.
+        ``idempotency_key`` as `submit` has them; ``local_files`` is as there.
         """
         options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
-        with tempfile.TemporaryDirectory() as folder:
-            if JOB_ID.fullmatch(clip):
-                job = await self.get(tenant, clip)
-                prompt = prompt or job.request.prompt
-                if job.clip is not None and job.clip.format != Container.MP4:
-                    raise InputValidationError("Only MP4 clips can go on: this one is WebM.")
-                clip = str(await self._copy(job, Path(folder) / "clip.mp4"))
-            shape = await shape_of(self._workbench, clip, specs or {})
-            submitted = {**shape, **submitted}
-            request = VideoRequest(
-                prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted
-            )
-            return await self.submit(tenant, request, provider=provider, **options)
+        if JOB_ID.fullmatch(clip):
+            job = await self.get(tenant, clip)
+            prompt = prompt or job.request.prompt
+            made = _clip_of(job)
+            if made.format != Container.MP4:
+                raise InputValidationError("Only MP4 clips can go on: this one is WebM.")
+            clip = made.key
+        async with self._intake(tenant, local_files=local_files) as intake:
+            shape = await shape_of(self._workbench, (await intake.clip(clip)).source, specs or {})
+        submitted = {**shape, **submitted}
+        request = VideoRequest(prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted)
+        return await self.submit(tenant, request, provider=provider, local_files=local_files, **options)
 
     async def get(self, tenant: str, job_id: str) -> Job:
         return await self._job(await self._database.read(jobs.get, tenant, job_id))
@@ -204,10 +213,9 @@ class Studio:
 
     async def save(self, tenant: str, job_id: str, path: Path) -> Clip:
         """Copy the job's clip to a file, all of it or nothing."""
-        job = await self.get(tenant, job_id)
-        await self._copy(job, path)
-        assert job.clip is not None
-        return job.clip
+        clip = _clip_of(await self.get(tenant, job_id))
+        await storage.copy_to(self._store, clip.key, path)
+        return clip
 
     async def pauses(self) -> Sequence[limits.Pause]:
         """Providers that nothing is submitted to for now."""
@@ -221,10 +229,14 @@ class Studio:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
 
-    async def _copy(self, job: Job, path: Path) -> Path:
-        if job.clip is None:
-            raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
-        return await storage.copy_to(self._store, job.clip.key, path)
+    def _intake(self, tenant: str, *, local_files: bool) -> Intake:
+        return Intake(
+            self._store,
+            tenant,
+            self.settings.scratch,
+            local_files=local_files,
+            allow_private=self.settings.allow_private_urls,
+        )
 
     async def _review_pause(self, provider: Provider) -> None:
         """Whoever has just bought credits or mended the key need not wait for a worker to notice."""
@@ -239,6 +251,12 @@ class Studio:
 
 _SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key")
 _GOES_ON: Final = "The scene goes on naturally, in one continuous shot."
+
+
+def _clip_of(job: Job) -> Clip:
+    if job.clip is None:
+        raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
+    return job.clip
 
 
 def _nobody_listens(_job_ids: Sequence[str]) -> None:

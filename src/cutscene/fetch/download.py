@@ -160,6 +160,8 @@ def _checked(link: str) -> URL:
 
 
 def _redirected(url: URL, location: str) -> URL:
+    if not location:
+        raise FetchError("The link redirects without a word where to.")
     try:
         target = _checked(str(url.join(URL(location, encoded=True))))
     except ValueError:
