@@ -229,8 +229,8 @@ def _late(seconds: float) -> InputValidationError:
 
 
 def _unfetched(error: Exception) -> InputValidationError:
-    """One sentence of what `fetch` says, which names no link."""
-    reason = str(error).removesuffix(".")[:300]
+    """One sentence of what `fetch` says, which names no link; a server's words may be in it."""
+    reason = "".join(char if char.isprintable() else "?" for char in str(error).removesuffix(".")[:300])
     return InputValidationError(
         f"The picture cannot be fetched, since {reason[:1].lower()}{reason[1:]}: check its address, or hand "
         "the picture over itself."

@@ -274,6 +274,12 @@ async def test_public_servers_are_asked_on_web_ports_only(guarded: Taker, port: 
     assert "a port that is not allowed" in await guarded.refuse(f"https://1.1.1.1:{port}/?{SIGNED}")
 
 
+async def test_a_name_that_nobody_knows_is_told(guarded: Taker) -> None:
+    session = partial(session_with, Names([]))
+    sentence = await guarded.refuse(f"https://cdn.example/a.png?{SIGNED}", open_session=session)
+    assert "the last time with: no address for its name" in sentence
+
+
 class Names(aiohttp.abc.AbstractResolver):
     """A name service that answers each time with the next of its lists, the last from then on."""
 
@@ -286,6 +292,8 @@ class Names(aiohttp.abc.AbstractResolver):
     ) -> list[aiohttp.abc.ResolveResult]:
         self.asked.append(host)
         addresses = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        if not addresses:
+            raise OSError(None, "unknown")
         return [
             {"hostname": host, "host": address, "port": port, "family": family, "proto": 0, "flags": 0}
             for address in addresses
@@ -443,6 +451,15 @@ async def test_pages_in_place_of_a_picture_are_told(
     )
 
 
+async def test_a_servers_words_cannot_draw_on_a_terminal(server: Server, anywhere: Taker) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Type: text/\xc3\xa4\xff\xe2\x80\xae\r\n\r\nx"
+    server.answers = [raw(head)]
+    sentence = await anywhere.refuse(server.link)
+    assert "127.0.0.1 answered with text/" in sentence
+    assert sentence.isprintable()
+    assert sentence.encode()
+
+
 @pytest.mark.parametrize("size", [(60_000, 60_000), (8000, 7000)])
 async def test_a_picture_of_too_many_pixels_is_not_decoded(
     server: Server, anywhere: Taker, size: tuple[int, int]
@@ -554,5 +571,5 @@ async def test_the_name_of_a_server_is_verified(tmp_path: Path, guarded: Taker) 
             assert await guarded.take(good, open_session=partial(session, trusting)) == PICTURE
             for link, trusts in ((other, trusting), (good, None)):
                 sentence = await guarded.refuse(link, open_session=partial(session, trusts))
-                assert "ClientConnectorCertificateError" in sentence
+                assert "with: a certificate that is not valid for it" in sentence
             assert len(server.asked) == 1

@@ -110,8 +110,10 @@ def generate(
 
 def _fetching(*pictures: str | None) -> AbstractContextManager[object]:
     """Says what one waits for, where a picture is on the web."""
-    on_the_web = any(picture is not None and picture[:8].lower() == "https://" for picture in pictures)
-    return console.status("Fetching pictures ...") if on_the_web else nullcontext()
+    links = [
+        picture for picture in pictures if picture and picture.lower().startswith(("https://", "http://"))
+    ]
+    return console.status("Fetching pictures ...") if links else nullcontext()
 
 
 async def see_through(
