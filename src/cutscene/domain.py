@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -133,6 +133,8 @@ class VideoRequest:
     seed: int | None = None
     model: str | None = None
     """None: the provider's default."""
+    fingerprint: str | None = field(default=None, compare=False, repr=False)
+    """Of what was handed over, before sources were taken in; set when they are."""
 
     def __post_init__(self) -> None:
         _check_prompt(self.prompt)
@@ -166,7 +168,7 @@ class VideoRequest:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`; unknown keys are refused by name."""
-        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        unknown = sorted(set(data) - {known.name for known in fields(cls)})
         if unknown:
             raise InputValidationError(f"Unknown in a request: {', '.join(unknown)}.")
         read = {name: _PARTS[name](data[name]) for name in _PARTS if data.get(name) is not None}

@@ -33,8 +33,6 @@ class NewJob:
     priority: int
     plan: Sequence[Mapping[str, Any]] | None = None
     """Of its generations, as JSON; None: there is one."""
-    asked: str | None = None
-    """Names the request as it was asked, where it held links."""
 
 
 def insert(connection: Connection, job: NewJob) -> bool:
@@ -47,7 +45,6 @@ def insert(connection: Connection, job: NewJob) -> bool:
         run=job.run,
         idempotency_key=job.idempotency_key,
         request=job.request.to_json(),
-        asked=job.asked,
         provider=job.provider,
         model=job.model,
         priority=job.priority,
@@ -77,16 +74,6 @@ def get(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
 def find(connection: Connection, tenant: str, idempotency_key: str) -> Row[Any] | None:
     query = sa.select(table).where(table.c.tenant == tenant, table.c.idempotency_key == idempotency_key)
     return connection.execute(query).first()
-
-
-def find_asked(
-    connection: Connection, tenant: str, idempotency_key: str | None, asked: str | None, provider: str
-) -> Row[Any] | None:
-    """The job of the very request that links are in, if it was submitted with that key before."""
-    if idempotency_key is None or asked is None:
-        return None
-    row = find(connection, tenant, idempotency_key)
-    return row if row is not None and (row.asked, row.provider) == (asked, provider) else None
 
 
 def page(

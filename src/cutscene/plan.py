@@ -120,6 +120,7 @@ def segment_request(
         loop_style=LoopStyle(),
         specs=Specs(),
         overlays=(),
+        fingerprint=None,
     )
     is_last = position == len(plan) - 1
     ending = request.image if _takes_keyframes(request, model) else request.last_image

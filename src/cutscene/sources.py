@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import mimetypes
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,25 +24,36 @@ from cutscene.media.source import (
     take_picture,
 )
 from cutscene.media.workbench import Workbench
-from cutscene.origins import Intake, Link, LocalFile, origin_of
+from cutscene.origins import Intake
 from cutscene.overlays import Overlay, PictureOverlay, TextOverlay, is_font_file
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
 
-__all__ = ["fingerprint", "keep", "read", "read_overlays", "with_font_files"]
+__all__ = ["check", "keep", "read", "read_overlays", "with_font_files"]
 
 
-def fingerprint(request: VideoRequest) -> str | None:
-    """Names a request as it was asked, whatever its links show the next time; hexadecimal.
+def check(intake: Intake, request: VideoRequest) -> None:
+    """Refuse what may not be brought before any of it is, or is as much as looked at.
 
-    None where it has no link, or a local file: of that, the content alone says whether it is the same.
+    Raises `InputValidationError`, and `NotFoundError` for keys that are not the tenant's.
     """
-    files = [request.video, *_fonts(request)]
-    origins = [origin_of(source) for source in (*_pictures(request), *files) if source is not None]
-    is_told = not any(isinstance(origin, LocalFile) for origin in origins)
-    if is_told and any(isinstance(origin, Link) for origin in origins):
-        return hashlib.sha256(json.dumps(request.to_json(), sort_keys=True).encode()).hexdigest()
-    return None
+    for source in (request.image, request.last_image):
+        if source is not None:
+            intake.check_picture(source)
+    if request.video is not None:
+        intake.check_clip(request.video)
+    for overlay in request.overlays:
+        _check_overlay(intake, overlay)
+
+
+def _check_overlay(intake: Intake, overlay: Overlay) -> None:
+    match overlay:
+        case PictureOverlay(image=image):
+            intake.check_picture(image)
+        case TextOverlay(font=str(font)) if is_font_file(font) and not intake.local_files:
+            raise InputValidationError("Local files are not read here: give a font by its name.")
+        case _:
+            pass
 
 
 async def keep(
@@ -55,12 +64,11 @@ async def keep(
     request: VideoRequest,
     scratch: Path,
 ) -> VideoRequest:
-    """The request with keys in place of all that the intake brings.
+    """The request, once checked, with keys in place of all that the intake brings.
 
-    Raises `InputValidationError`, and `NotFoundError` for keys that are not the tenant's.
+    Raises `InputValidationError`, and `NotFoundError` for keys that nothing is under.
     """
     tenant = intake.tenant
-    _check(intake, request)
 
     async def keep_picture(source: str | None) -> str | None:
         if source is None:
@@ -80,29 +88,6 @@ async def keep(
         image=await keep_picture(request.image),
         last_image=await keep_picture(request.last_image),
     )
-
-
-def _pictures(request: VideoRequest) -> Iterator[str]:
-    """Where they come from, as the caller says it."""
-    yield from (source for source in (request.image, request.last_image) if source is not None)
-    yield from (overlay.image for overlay in request.overlays if isinstance(overlay, PictureOverlay))
-
-
-def _fonts(request: VideoRequest) -> Iterator[str]:
-    """Paths of font files."""
-    for overlay in request.overlays:
-        if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
-            yield overlay.font
-
-
-def _check(intake: Intake, request: VideoRequest) -> None:
-    """All of it before anything is brought."""
-    for source in _pictures(request):
-        intake.check_picture(source)
-    if request.video is not None:
-        intake.check_clip(request.video)
-    if not intake.local_files and any(_fonts(request)):
-        raise InputValidationError("Local files are not read here: give a font by its name.")
 
 
 async def _keep_overlays(

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
+from cutscene.fingerprint import fingerprint, is_same
 from cutscene.ledger import Account, Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
@@ -70,20 +72,24 @@ class Studio:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`. Lower ``priority`` numbers go first. Whoever submits for
-        others passes ``local_files=False``: then no path of this machine is read. Raises
+        request, `ConflictError`. It still is the same once its links have ended, or its
+        files are gone. Lower ``priority`` numbers go first. Whoever submits for others
+        passes ``local_files=False``: then no path of this machine is read. Raises
         `InputValidationError` for what can never succeed, `NotFoundError` for a key that
         is not the tenant's.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
-        chosen = await self._providers.get("video", provider)
-        model = chosen.check(request)
-        asked = sources.fingerprint(request)
-        if earlier := await self._database.read(jobs.find_asked, tenant, idempotency_key, asked, chosen.id):
-            await self._worker.ensure()
-            return await self._job(earlier)
         async with self._intake(tenant, local_files=local_files) as intake:
+            sources.check(intake, request)
+            request = replace(request, fingerprint=await asyncio.to_thread(fingerprint, request, provider))
+            if idempotency_key is not None and (
+                earlier := await self._submitted_before(tenant, idempotency_key, request)
+            ):
+                await self._worker.ensure()
+                return earlier
+            chosen = await self._providers.get("video", provider)
+            model = chosen.check(request)
             request = await sources.keep(
                 self._store, self._workbench, intake, run, request, self.settings.scratch
             )
@@ -102,7 +108,6 @@ class Studio:
             model=model.id,
             priority=priority,
             plan=[segment.to_json() for segment in plan],
-            asked=asked,
         )
         account = Account(
             tenant=tenant,
@@ -228,6 +233,13 @@ class Studio:
     async def is_idle(self) -> bool:
         """Whether no job of anybody waits or runs."""
         return not await self._database.read(jobs.waiting_or_running)
+
+    async def _submitted_before(self, tenant: str, key: str, request: VideoRequest) -> Job | None:
+        """The job of that idempotency key, if it is seen to be for this very request."""
+        row = await self._database.read(jobs.find, tenant, key)
+        if row is None or not is_same(row.request.get("fingerprint"), request.fingerprint or ""):
+            return None
+        return await self._job(row)
 
     def _intake(self, tenant: str, *, local_files: bool) -> Intake:
         return Intake(

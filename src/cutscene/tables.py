@@ -49,7 +49,6 @@ jobs = Table(
     Column("idempotency_key", String(200)),
     Column("run", String(63), nullable=False),
     Column("request", _Json, nullable=False),
-    Column("asked", String(64)),
     Column("provider", String(63), nullable=False),
     Column("model", String(63), nullable=False),
     Column("priority", Integer, nullable=False),

@@ -164,10 +164,9 @@ async def test_another_tenants_key_or_none_is_a_job_of_its_own(studio: Studio, s
     assert len({job.id for job in jobs}) == len(shelf.asked) == 4
 
 
-async def test_a_local_file_beside_a_link_is_looked_at_again(
+async def test_a_local_file_beside_a_link_is_known_by_its_content(
     studio: Studio, shelf: Shelf, tmp_path: Path
 ) -> None:
-    """Its name says nothing of its content."""
     shelf.pictures = {"logo.png": TEAL}
     still = tmp_path / "still.png"
     still.write_bytes(TEAL)

@@ -114,7 +114,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str)
 def _downgrade_to_first(connection: sa.Connection) -> None:
     """What the later versions added is dropped again."""
     for table, columns in {
-        "jobs": ("not_before", "is_accepted", "plan", "asked"),
+        "jobs": ("not_before", "is_accepted", "plan"),
         "segments": ("refusals", "refused_for", "is_retry"),
         "provider_limits": ("code", "refuses_jobs"),
     }.items():

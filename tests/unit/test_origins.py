@@ -1,17 +1,13 @@
-"""What a source is, by its looks, and how a request with links is known again."""
+"""What a source is, by its looks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cutscene.domain import VideoRequest
 from cutscene.errors import InputValidationError
 from cutscene.origins import DataUri, Link, LocalFile, StoreKey, origin_of
-from cutscene.overlays import LayerOverlay, PictureOverlay, TextOverlay
-from cutscene.sources import fingerprint
 
 KEY = f"acme/default/source/{'0' * 32}.png"
 LINK = "https://cdn.example/still.png?sig=secret"
@@ -51,45 +47,3 @@ def test_a_source_is_known_by_its_looks(source: str, origin: Any) -> None:
 def test_what_is_no_text_is_no_source(source: Any) -> None:
     with pytest.raises(InputValidationError, match="say as text where it is"):
         origin_of(source)
-
-
-LINKED = VideoRequest(prompt="waves", image=LINK)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"image": f"{LINK}2"},
-        {"last_image": DATA},
-        {"prompt": "wind"},
-        {"duration": 5.0},
-        {"seed": 7},
-        {"overlays": (LayerOverlay(),)},
-        {"overlays": (PictureOverlay(image=LINK),)},
-        {"overlays": (PictureOverlay(image=LINK, opacity=0.5),)},
-    ],
-)
-def test_another_request_has_another_fingerprint(changed: dict[str, Any]) -> None:
-    other = fingerprint(replace(LINKED, **changed))
-    assert other not in (None, fingerprint(LINKED))
-    assert other == fingerprint(VideoRequest.from_json(replace(LINKED, **changed).to_json()))
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        VideoRequest(prompt="waves"),
-        VideoRequest(prompt="waves", image=DATA),
-        VideoRequest(prompt="waves", image=KEY),
-        VideoRequest(prompt="waves", image="still.png"),
-        replace(LINKED, last_image="still.png"),
-        replace(LINKED, overlays=(PictureOverlay(image="logo.png"),)),
-        replace(LINKED, overlays=(TextOverlay(text="Hello", font="./mine.ttf"),)),
-    ],
-)
-def test_without_links_or_with_local_files_there_is_none(request_: VideoRequest) -> None:
-    assert fingerprint(request_) is None
-
-
-def test_a_link_does_not_show_in_the_fingerprint() -> None:
-    assert len(fingerprint(LINKED) or "") == 64
