@@ -56,7 +56,6 @@ class Server:
     asked: list[str] = field(default_factory=list)
     """Paths with their queries."""
     connections: int = 0
-    broken: list[Exception] = field(default_factory=list)
 
     @property
     def link(self) -> str:
