@@ -103,8 +103,9 @@ class Credits:
 class VideoRequest:
     """What a tenant asks for, in words that every provider shares.
 
-    ``image``, ``last_image`` and ``video`` say where pictures and clips come from: a local path
-    or a data URI. When a provider sees the request they always are data URIs.
+    ``image``, ``last_image`` and ``video`` say where pictures and clips come from: a local path, a
+    data URI or a key of the tenant's; pictures also an https address. When a provider sees the
+    request they always are data URIs.
     """
 
     prompt: str

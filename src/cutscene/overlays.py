@@ -100,7 +100,7 @@ class PictureOverlay:
 
     kind: ClassVar[str] = "picture"
     image: str
-    """Local path or data URI; a key of ours once the job is taken."""
+    """Https address, data URI, key of the tenant's or local path; a key once the job is taken."""
     place: Place = Place.OVERLAY
     opacity: float = 1.0
     """0 to 1, times the picture's own."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cutscene import storage
 from cutscene.domain import VideoRequest
+from cutscene.errors import InputValidationError
 from cutscene.media import picture
 from cutscene.media.source import (
     check_drawable,
@@ -23,27 +24,63 @@ from cutscene.media.source import (
     take_picture,
 )
 from cutscene.media.workbench import Workbench
+from cutscene.origins import Intake
 from cutscene.overlays import Overlay, PictureOverlay, TextOverlay, is_font_file
 from cutscene.plan import Plan, Start, segment_request
 from cutscene.providers import Model
 
-__all__ = ["keep", "read", "read_overlays", "with_font_files"]
+__all__ = ["check", "keep", "read", "read_overlays", "with_font_files"]
+
+
+def check(intake: Intake, request: VideoRequest) -> None:
+    """Refuse what may not be brought before any of it is, or is as much as looked at.
+
+    Raises `InputValidationError`, and `NotFoundError` for keys that are not the tenant's.
+    """
+    for source in (request.image, request.last_image):
+        if source is not None:
+            intake.check_picture(source)
+    if request.video is not None:
+        intake.check_clip(request.video)
+    for overlay in request.overlays:
+        _check_overlay(intake, overlay)
+
+
+def _check_overlay(intake: Intake, overlay: Overlay) -> None:
+    match overlay:
+        case PictureOverlay(image=image):
+            intake.check_picture(image)
+        case TextOverlay(font=str(font)) if is_font_file(font) and not intake.local_files:
+            raise InputValidationError("Local files are not read here: give a font by its name.")
+        case _:
+            pass
 
 
 async def keep(
-    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest, scratch: Path
+    store: storage.Store,
+    workbench: Workbench,
+    intake: Intake,
+    run: str,
+    request: VideoRequest,
+    scratch: Path,
 ) -> VideoRequest:
-    """The request with keys in place of paths and data URIs; raises `InputValidationError`."""
+    """The request, once checked, with keys in place of all that the intake brings.
+
+    Raises `InputValidationError`, and `NotFoundError` for keys that nothing is under.
+    """
+    tenant = intake.tenant
 
     async def keep_picture(source: str | None) -> str | None:
         if source is None:
             return None
-        found = await take_picture(workbench, source, request)
+        given = await intake.picture(source)
+        found = await take_picture(workbench, given.source, request, name=given.name)
         return await _put(store, tenant, run, found.data, found.media_type)
 
-    request = replace(request, overlays=await _keep_overlays(store, workbench, tenant, run, request))
+    request = replace(request, overlays=await _keep_overlays(store, workbench, intake, run, request))
     if request.video is not None:
-        data, seconds = await take_clip(workbench, request.video, request, scratch)
+        given = await intake.clip(request.video)
+        data, seconds = await take_clip(workbench, given.source, request, scratch)
         key = await _put(store, tenant, run, data, "video/mp4")
         return replace(request, video=key, video_seconds=seconds)
     return replace(
@@ -54,7 +91,7 @@ async def keep(
 
 
 async def _keep_overlays(
-    store: storage.Store, workbench: Workbench, tenant: str, run: str, request: VideoRequest
+    store: storage.Store, workbench: Workbench, intake: Intake, run: str, request: VideoRequest
 ) -> tuple[Overlay, ...]:
     """What could not be drawn is refused before anything is paid for."""
     if request.overlays:
@@ -63,11 +100,12 @@ async def _keep_overlays(
     for overlay in request.overlays:
         if isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
             data, suffix = await asyncio.to_thread(_read_font, overlay.font)
-            key = await _put(store, tenant, run, data, f"font/{suffix}")
+            key = await _put(store, intake.tenant, run, data, f"font/{suffix}")
             overlay = replace(overlay, font=key)  # noqa: PLW2901 -- the same, kept
         if isinstance(overlay, PictureOverlay):
-            png = await take_overlay(workbench, overlay.image)
-            overlay = replace(overlay, image=await _put(store, tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
+            given = await intake.picture(overlay.image)
+            png = await take_overlay(workbench, given.source, name=given.name)
+            overlay = replace(overlay, image=await _put(store, intake.tenant, run, png, "image/png"))  # noqa: PLW2901 -- the same, kept
         kept.append(overlay)
     return tuple(kept)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -27,6 +26,7 @@ from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
+from cutscene.origins import Intake
 from cutscene.plan import LATER, Offer, plan_of, segment_request
 from cutscene.providers import Provider, Providers, Wording
 from cutscene.settings import Settings
@@ -72,29 +72,34 @@ class Studio:
         priority: int = 0,
         idempotency_key: str | None = None,
         skill: str | None = None,
+        local_files: bool = True,
     ) -> Job:
         """Record a job, with its hold, and let it wait for its turn.
 
         The same idempotency key with the same request is the same job; with another
-        request, `ConflictError`; also once a picture that was handed over is gone. Lower
-        ``priority`` numbers go first. ``skill`` is whose job it is, for `usage`. Raises
-        `InputValidationError` for what can never succeed, `BudgetExceededError` for more than
+        request, `ConflictError`. It still is the same once its links have ended, or its
+        files are gone. Lower ``priority`` numbers go first. ``skill`` is whose job it is,
+        for `usage`. Whoever submits for others passes ``local_files=False``: then no path of
+        this machine is read. Raises `InputValidationError` for what can never succeed,
+        `NotFoundError` for a key that is not the tenant's, `BudgetExceededError` for more than
         the tenant may spend this month, and `RateLimitError` where as many of its jobs wait as may.
         """
         check_tenant(tenant)
         check_tenant(run, "run")
         if skill is not None:
             check_tenant(skill, "skill")
-        if idempotency_key is not None:
-            handed_over = await asyncio.to_thread(fingerprint, request, provider)
-            if earlier := await self._submitted_before(tenant, idempotency_key, handed_over):
-                return earlier
-            request = replace(request, fingerprint=handed_over)
-        chosen = await self._providers.get("video", provider)
-        chosen.check(request)
-        request = await sources.keep(
-            self._store, self._workbench, tenant, run, request, self.settings.scratch
-        )
+        async with self._intake(tenant, local_files=local_files) as intake:
+            sources.check(intake, request)
+            if idempotency_key is not None:
+                handed_over = await asyncio.to_thread(fingerprint, request, provider)
+                if earlier := await self._submitted_before(tenant, idempotency_key, handed_over):
+                    return earlier
+                request = replace(request, fingerprint=handed_over)
+            chosen = await self._providers.get("video", provider)
+            chosen.check(request)
+            request = await sources.keep(
+                self._store, self._workbench, intake, run, request, self.settings.scratch
+            )
         await self._worker.ensure()
         await self._review_pause(chosen)
         offer, understudy, fallback = await self._offer(chosen, request, named=provider is not None)
@@ -131,29 +136,29 @@ class Studio:
         prompt: str | None = None,
         provider: str | None = None,
         specs: Mapping[str, Any] | None = None,
+        local_files: bool = True,
         **submitted: Any,
     ) -> Job:
         """Let a clip go on until it is ``to`` seconds long: in its own size, joined where nobody sees it.
 
-        ``clip`` is one of the tenant's jobs, a local path or a data URI. Without a prompt the job's
+        ``clip`` is one of the tenant's jobs or keys, a local path or a data URI. Without a prompt the job's
         own is used again. ``specs`` are fields of `Specs` that are to differ from the clip's. What is
         ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority``,
-        ``idempotency_key`` and ``skill`` as `submit` has them.
+        ``idempotency_key`` and ``skill`` as `submit` has them; ``local_files`` is as there.
         """
         options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
-        with tempfile.TemporaryDirectory() as folder:
-            if JOB_ID.fullmatch(clip):
-                job = await self.get(tenant, clip)
-                prompt = prompt or job.request.prompt
-                if job.clip is not None and job.clip.format != Container.MP4:
-                    raise InputValidationError("Only MP4 clips can go on: this one is WebM.")
-                clip = str(await self._copy(job, Path(folder) / "clip.mp4"))
-            shape = await shape_of(self._workbench, clip, specs or {})
-            submitted = {**shape, **submitted}
-            request = VideoRequest(
-                prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted
-            )
-            return await self.submit(tenant, request, provider=provider, **options)
+        if JOB_ID.fullmatch(clip):
+            job = await self.get(tenant, clip)
+            prompt = prompt or job.request.prompt
+            made = _clip_of(job)
+            if made.format != Container.MP4:
+                raise InputValidationError("Only MP4 clips can go on: this one is WebM.")
+            clip = made.key
+        async with self._intake(tenant, local_files=local_files) as intake:
+            shape = await shape_of(self._workbench, (await intake.clip(clip)).source, specs or {})
+        submitted = {**shape, **submitted}
+        request = VideoRequest(prompt=prompt or _GOES_ON, video=clip, extend=True, duration=to, **submitted)
+        return await self.submit(tenant, request, provider=provider, local_files=local_files, **options)
 
     async def get(self, tenant: str, job_id: str) -> Job:
         return await self._job(await self._database.read(jobs.get, tenant, job_id))
@@ -236,10 +241,9 @@ class Studio:
 
     async def save(self, tenant: str, job_id: str, path: Path) -> Clip:
         """Copy the job's clip to a file, all of it or nothing."""
-        job = await self.get(tenant, job_id)
-        await self._copy(job, path)
-        assert job.clip is not None
-        return job.clip
+        clip = _clip_of(await self.get(tenant, job_id))
+        await storage.copy_to(self._store, clip.key, path)
+        return clip
 
     async def pauses(self) -> Sequence[limits.Pause]:
         """Providers that nothing is submitted to for now."""
@@ -279,10 +283,14 @@ class Studio:
         await self._worker.ensure()
         return await self._job(row)
 
-    async def _copy(self, job: Job, path: Path) -> Path:
-        if job.clip is None:
-            raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
-        return await storage.copy_to(self._store, job.clip.key, path)
+    def _intake(self, tenant: str, *, local_files: bool) -> Intake:
+        return Intake(
+            self._store,
+            tenant,
+            self.settings.scratch,
+            local_files=local_files,
+            allow_private=self.settings.allow_private_urls,
+        )
 
     async def _offer(
         self, chosen: Provider, request: VideoRequest, *, named: bool
@@ -317,6 +325,12 @@ class Studio:
 
 _SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key", "skill")
 _GOES_ON: Final = "The scene goes on naturally, in one continuous shot."
+
+
+def _clip_of(job: Job) -> Clip:
+    if job.clip is None:
+        raise NotFoundError(f"Job {job.id} has no clip: it is {job.state}.")
+    return job.clip
 
 
 def _nobody_listens(_job_ids: Sequence[str]) -> None:

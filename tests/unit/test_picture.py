@@ -120,6 +120,21 @@ def test_a_missing_file_a_directory_and_no_name_are_explained(tmp_path: Path) ->
         read_picture("x" * 5000)
 
 
+@pytest.mark.parametrize("mistyped", ["https//host/a.png?sig=secret", "//host/a.png?sig=secret"])
+def test_what_was_meant_as_a_link_keeps_its_query_to_itself(mistyped: str) -> None:
+    with pytest.raises(InputValidationError) as caught:
+        read_picture(mistyped)
+    assert str(caught.value) == "a.png does not exist: check the path of the picture."
+
+
+def test_a_picture_is_called_by_the_name_it_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "source-0"
+    for content, sentence in ((b"", "is empty"), (b"hello", "is not a picture"), (b"\x89PNG", "is not a")):
+        path.write_bytes(content)
+        with pytest.raises(InputValidationError, match=f"^The file from cdn.example {sentence}"):
+            read_picture(str(path), name="The file from cdn.example")
+
+
 def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(InputValidationError, match=r"not a regular file"):

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cutscene.errors import InputValidationError
-from cutscene.storage import check_key, clip_key, open_store, poster_key, segment_key, source_key
+from cutscene.storage import (
+    check_key,
+    clip_key,
+    open_store,
+    owner_of,
+    poster_key,
+    segment_key,
+    source_key,
+)
 from cutscene.storage.files import storage_error
 
 SHA = "0123456789abcdef" * 4
@@ -21,6 +29,27 @@ def test_keys_lie_under_tenant_and_run() -> None:
     assert poster_key("acme", "run-1", SHA, ".jpg") == f"acme/run-1/video/{STEM}.jpg"
     assert source_key("acme", "run-1", SHA, "png") == f"acme/run-1/source/{STEM}.png"
     assert segment_key("acme", "run-1", "0f3e.0.1") == "acme/run-1/segment/0f3e.0.1.mp4"
+
+
+def test_the_owner_of_what_was_made_or_given_stands_in_its_key() -> None:
+    for key in (
+        clip_key("acme", "run-1", SHA),
+        poster_key("acme", "run-1", SHA, "jpg"),
+        source_key("acme", "run-1", SHA, "png"),
+    ):
+        assert owner_of(key) == "acme"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "photo.png", "a/b/source/photo.png", f"acme/{STEM}.png", f"acme/run/other/{STEM}.png",
+     f"/{STEM}.png", f"./acme/run/source/{STEM}.png", f"acme/run/source/{STEM}",
+     f"acme/run/source/{STEM}.png\n",
+     f"acme/../source/{STEM}.png", f"Acme/run/source/{STEM}.png", f"acme/run/source/../source/{STEM}.png",
+     segment_key("acme", "run", "job_1-0-1")],
+)  # fmt: skip
+def test_other_paths_have_no_owner(key: str) -> None:
+    assert owner_of(key) is None
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "A", "a b", "a\n", "ä", "x" * 64, ".tmp-1"])

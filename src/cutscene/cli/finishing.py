@@ -64,7 +64,9 @@ AsTextColor = Annotated[str, typer.Option(help="#rrggbb or a CSS name.", rich_he
 AsFont = Annotated[
     str | None, typer.Option(help="Installed font's name, or a font file.", rich_help_panel=_DRAWN)
 ]
-AsPicture = Annotated[str | None, typer.Option(help="A picture file.", rich_help_panel=_DRAWN)]
+AsPicture = Annotated[
+    str | None, typer.Option(help="A picture: a file or an https address.", rich_help_panel=_DRAWN)
+]
 AsConfetti = Annotated[bool, typer.Option("--confetti", rich_help_panel=_DRAWN)]
 AsParticles = Annotated[bool, typer.Option("--particles", rich_help_panel=_DRAWN)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cutscene.cli import finishing
-from cutscene.cli.terminal import AsJson, Tenant, load_settings, print_json, run, say
+from cutscene.cli.terminal import AsJson, Tenant, console, load_settings, print_json, run, say
 from cutscene.domain import Job, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError
 from cutscene.motion import Motion
@@ -27,7 +28,9 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Also write 
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What the clip should show, in at most 500 characters.")],
-    image: Annotated[str | None, typer.Option(help="A picture to animate: JPEG, PNG or WebP.")] = None,
+    image: Annotated[
+        str | None, typer.Option(help="A picture to animate: a JPEG, PNG or WebP file, or its https address.")
+    ] = None,
     last_image: Annotated[str | None, typer.Option(help="A picture to end with, beside --image.")] = None,
     video: Annotated[str | None, typer.Option(help="A clip to change: MP4.")] = None,
     motion: Annotated[
@@ -98,11 +101,20 @@ def generate(
             model=model,
             **finishing.shape(aspect, size, fps, container, codec, bitrate, audio=audio),
         )
-        return await studio.submit(tenant, request, provider=provider)
+        with _fetching(image, last_image, overlay, mascot, logo):
+            return await studio.submit(tenant, request, provider=provider)
 
     work = see_through(submit, tenant, output, wait=not no_wait)
     job = run(work, failure=failure_as_json if json else None, tenant=tenant)
     finish_up(job, output, json=json)
+
+
+def _fetching(*pictures: str | None) -> AbstractContextManager[object]:
+    """Says what one waits for, where a picture is on the web."""
+    links = [
+        picture for picture in pictures if picture and picture.lower().startswith(("https://", "http://"))
+    ]
+    return console.status("Fetching pictures ...") if links else nullcontext()
 
 
 async def see_through(

@@ -173,6 +173,8 @@ def _checked(link: str) -> URL:
 
 
 def _redirected(url: URL, location: str) -> URL:
+    if not location:
+        raise FetchError("The link redirects without a word where to.")
     try:
         target = _checked(str(url.join(URL(location, encoded=True))))
     except ValueError:
@@ -184,9 +186,15 @@ def _redirected(url: URL, location: str) -> URL:
 
 def _reason(error: Exception) -> str:
     """Not the error's own text: it may hold the link."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return f"a broken connection ({type(error).__name__})"
+    match error:
+        case TimeoutError():
+            return "no answer in time"
+        case aiohttp.ClientConnectorDNSError():
+            return "no address for its name"
+        case aiohttp.ClientConnectorCertificateError():
+            return "a certificate that is not valid for it"
+        case _:
+            return f"a broken connection ({type(error).__name__})"
 
 
 def _check_status(response: aiohttp.ClientResponse) -> None:

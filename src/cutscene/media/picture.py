@@ -35,6 +35,8 @@ __all__ = [
     "has_ratio",
     "open_overlay",
     "read_picture",
+    "refuse_link",
+    "short_name",
     "shrink_to",
     "take_overlay",
     "to_data_uri",
@@ -75,20 +77,34 @@ def to_data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def read_picture(source: str, *, max_pixels: int = _MAX_PIXELS) -> bytes:
+def read_picture(source: str, *, name: str | None = None, max_pixels: int = _MAX_PIXELS) -> bytes:
     """The bytes of the picture at a local path or in a data URI, as they are.
 
-    Its header has been read, not its pixels. Raises `InputValidationError`.
+    Its header has been read, not its pixels. Messages call it by ``name``, or else by its own.
+    Raises `InputValidationError`.
     """
+    refuse_link(source)
     if source[:5].lower() == "data:":
         data, name = from_data_uri(source), "The data URI"
-    elif source[:8].lower().startswith(("http://", "https://")):
-        raise InputValidationError("A web address is not read here: save the picture and give its path.")
     else:
-        data, name = _read_file(source), _short_name(source)
+        name = name or short_name(source)
+        data = _read_file(source, name)
     with _refusing(name, max_pixels):
         _open(data, name, max_pixels)
     return data
+
+
+def refuse_link(source: str) -> None:
+    """Nothing is fetched by whoever reads files; raises `InputValidationError`."""
+    if source[:8].lower().startswith(("http://", "https://")):
+        raise InputValidationError("A web address is not read here: save the file and give its path.")
+
+
+def short_name(source: str) -> str:
+    """Of a path, fit for a message. What was meant as a link loses its query, which may be signed."""
+    name = Path(source).name.partition("?")[0]
+    name = "".join(char if char.isprintable() else "?" for char in name)
+    return name if len(name) <= 80 else f"{name[:77]}..."
 
 
 def from_data_uri(uri: str) -> bytes:
@@ -228,8 +244,8 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _read_file(source: str) -> bytes:
-    name, path = _short_name(source), Path(source)
+def _read_file(source: str, name: str) -> bytes:
+    path = Path(source)
     if not source.strip():
         raise InputValidationError(f"No picture is named: {_WANTED}.")
     try:
@@ -246,11 +262,6 @@ def _read_file(source: str) -> bytes:
         raise InputValidationError(f"{name} may not be read: check the permissions of the file.") from None
     except (OSError, ValueError):
         raise InputValidationError(f"{name} cannot be read: check the path of the picture.") from None
-
-
-def _short_name(source: str) -> str:
-    name = "".join(char if char.isprintable() else "?" for char in Path(source).name)
-    return name if len(name) <= 80 else f"{name[:77]}..."
 
 
 def _check_bytes(size: int, name: str) -> None:

@@ -39,11 +39,18 @@ _SAME_RATIO: Final = 0.01
 """How far off a ratio may be that nobody sees."""
 
 
-async def take_picture(workbench: Workbench, source: str, request: VideoRequest) -> picture.Picture:
-    """Upright and cropped to the request's aspect; raises `InputValidationError`."""
+async def take_picture(
+    workbench: Workbench, source: str, request: VideoRequest, *, name: str | None = None
+) -> picture.Picture:
+    """Upright and cropped to the request's aspect; raises `InputValidationError`.
+
+    Messages call it by ``name``, or else by its own.
+    """
     limits = workbench.limits
     with _refusing("picture"):
-        return await workbench.run(_shape_picture, source, request, limits, seconds=limits.decode_seconds)
+        return await workbench.run(
+            _shape_picture, source, name, request, limits, seconds=limits.decode_seconds
+        )
 
 
 async def check_drawable(workbench: Workbench, request: VideoRequest) -> None:
@@ -53,11 +60,11 @@ async def check_drawable(workbench: Workbench, request: VideoRequest) -> None:
         await workbench.run(check_overlays, request.overlays, *request.size, seconds=limits.decode_seconds)
 
 
-async def take_overlay(workbench: Workbench, source: str) -> bytes:
+async def take_overlay(workbench: Workbench, source: str, *, name: str | None = None) -> bytes:
     """A picture with its transparency, as PNG; raises `InputValidationError`."""
     limits = workbench.limits
     with _refusing("picture"):
-        return await workbench.run(_take_overlay, source, limits, seconds=limits.decode_seconds)
+        return await workbench.run(_take_overlay, source, name, limits, seconds=limits.decode_seconds)
 
 
 async def take_clip(
@@ -155,14 +162,16 @@ def _refusing(what: str) -> Iterator[None]:
         raise InputValidationError(f"The {what} cannot be used. {error}") from error
 
 
-def _shape_picture(source: str, request: VideoRequest, limits: Limits) -> picture.Picture:
+def _shape_picture(source: str, name: str | None, request: VideoRequest, limits: Limits) -> picture.Picture:
     width, height = request.aspect.size
     most = limits.max_picture_pixels
-    return picture.crop_to(picture.read_picture(source, max_pixels=most), width, height, max_pixels=most)
+    data = picture.read_picture(source, name=name, max_pixels=most)
+    return picture.crop_to(data, width, height, max_pixels=most)
 
 
-def _take_overlay(source: str, limits: Limits) -> bytes:
-    return picture.take_overlay(picture.read_picture(source, max_pixels=limits.max_picture_pixels))
+def _take_overlay(source: str, name: str | None, limits: Limits) -> bytes:
+    data = picture.read_picture(source, name=name, max_pixels=limits.max_picture_pixels)
+    return picture.take_overlay(data)
 
 
 def _last_picture(path: Path, size: tuple[int, int] | None, limits: Limits) -> bytes:
@@ -172,7 +181,8 @@ def _last_picture(path: Path, size: tuple[int, int] | None, limits: Limits) -> b
 def _read_clip(source: str, max_bytes: int) -> bytes:
     if source[:5].lower() == "data:":
         return picture.from_data_uri(source)
-    name = Path(source).name[:80]
+    picture.refuse_link(source)
+    name = picture.short_name(source)
     try:
         path = Path(source)
         if not path.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -33,9 +34,12 @@ def measured(job: Job, clip: Clip) -> dict[str, Any]:
 
 
 def kept_source(given: str, kept: str | None) -> str:
-    """Where a picture can be found again: data is too long to be named, and a file may be gone."""
+    """Where a picture can be found again: data is too long to be named, and a file may be gone.
+
+    What an address says behind a question mark may be a signature.
+    """
     is_address = given.lower().startswith("https:")
-    return given if is_address or kept is None else kept
+    return re.split(r"[?#]", given)[0] if is_address or kept is None else kept
 
 
 def artifacts(clip: Clip, artifact_type: str) -> tuple[Artifact, ...]:

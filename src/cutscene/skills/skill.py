@@ -97,6 +97,7 @@ class Skill(Generic[InputT, OutputT]):
             run=context.run_id,
             idempotency_key=_idempotency_key(self.name, context),
             skill=self.name,
+            local_files=context.local_files,
         )
 
     def _succeeded(self, data: OutputT, clip: Clip, found: Debug) -> SkillResult[OutputT]:

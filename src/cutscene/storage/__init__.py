@@ -26,6 +26,7 @@ __all__ = [
     "clip_key",
     "copy_to",
     "open_store",
+    "owner_of",
     "poster_key",
     "put_bytes",
     "put_file",
@@ -152,6 +153,9 @@ class Store(Protocol):
 _KEY_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _SUFFIX: Final = re.compile(r"\.?[a-z0-9]{1,8}")
+_OWNED: Final = re.compile(
+    r"([a-z0-9][a-z0-9_-]{0,62})/[a-z0-9][a-z0-9_-]{0,62}/(?:video|source)/[0-9a-f]{32}\.[a-z0-9]{1,8}"
+)
 
 
 def check_key(key: str) -> str:
@@ -180,6 +184,12 @@ def poster_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
 def source_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
     """Of a picture or clip that somebody gave us, named by its content; ``suffix`` as ``png``."""
     return _named_by_content(tenant, run, "source", sha256, suffix)
+
+
+def owner_of(key: str) -> str | None:
+    """The tenant whose clip, poster or source a key names, stored or not; None where it is no such key."""
+    owned = _OWNED.fullmatch(key)
+    return owned[1] if owned else None
 
 
 def segment_key(tenant: str, run: str, segment_id: str) -> str:
