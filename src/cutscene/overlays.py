@@ -185,7 +185,3 @@ def _check_text(text: Any) -> None:
         raise InputValidationError(
             f"The text to overlay has {len(text)} characters, at most {MAX_TEXT} are allowed: shorten it."
         )
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise InputValidationError(
-            "The text to overlay holds characters that are not text (NUL or a lone surrogate)."
-        )

@@ -128,6 +128,8 @@ class OutcomeInput(SkillInput):
             raise ValueError(
                 f"{self.text_field} and text_overlay.text say different things: give one of them."
             )
+        if "\x00" in self.text:
+            raise ValueError("The text to overlay holds characters that are not text (NUL).")
         return self
 
     @property
