@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cutscene.domain import Aspect, Clip, Credits, Job, JobState, Stage, VideoRequest
 from cutscene.errors import CutsceneError
+from cutscene.motion import Motion
+from cutscene.overlays import LayerOverlay, PictureOverlay, TextOverlay
+from cutscene.specs import LoopStyle, Specs
 
 if TYPE_CHECKING:
     from cutscene.script import generate
@@ -24,9 +27,15 @@ __all__ = [
     "CutsceneError",
     "Job",
     "JobState",
+    "LayerOverlay",
+    "LoopStyle",
+    "Motion",
+    "PictureOverlay",
     "Settings",
+    "Specs",
     "Stage",
     "Studio",
+    "TextOverlay",
     "VideoRequest",
     "generate",
     "open",

@@ -26,6 +26,7 @@ from cutscene.errors import (
     CancelledError,
     CutsceneError,
     DatabaseAwayError,
+    NotFoundError,
     ProviderError,
     StorageError,
     from_code,
@@ -39,12 +40,13 @@ from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
     Failed,
+    Gone,
     Provider,
     Providers,
 )
 from cutscene.settings import Settings
 from cutscene.specs import Container
-from cutscene.submission import Submissions
+from cutscene.submission import VANISHED, Submissions
 
 __all__ = ["Pipeline", "Sessions"]
 
@@ -150,7 +152,7 @@ class Pipeline:
         await self._report(job_id, Stage.FINISHING)
         key = storage.segment_key(job.tenant, job.run, segment_id)
         with self._scratch() as folder:
-            footage = await self._download(provider, segment.task_id, folder / "footage.mp4")
+            footage = await self._download(provider, segment, folder / "footage.mp4")
             await storage.put_file(self._store, key, footage, "video/mp4")
         await self._database.write(segments.keep_footage, segment_id, key)
 
@@ -199,13 +201,15 @@ class Pipeline:
         if (await self._database.read(jobs.read, job_id)).cancel_requested:
             raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
 
-    async def _download(self, provider: Provider, task_id: str, target: Path) -> Path:
+    async def _download(self, provider: Provider, segment: Row[Any], target: Path) -> Path:
         """Fetch and check; a link that expired is refreshed by polling again."""
-        reason = "it has no footage"
+        reason, state = "it has no footage", None
         for attempt in range(self.FETCHES):
             await asyncio.sleep(0.0 if attempt == 0 else 0.5 * 2.0**attempt)
             try:
-                state = await provider.poll(task_id)
+                state = await provider.poll(segment.task_id)
+                if isinstance(state, Failed):
+                    break
                 if not isinstance(state, Done) or not state.urls:
                     continue
                 able = provider.capabilities()
@@ -221,9 +225,15 @@ class Pipeline:
                 await self._workbench.run(probe, target, limits, seconds=limits.decode_seconds)
             except (fetch.FetchError, fetch.LinkExpired, UnplayableVideo, CutsceneError) as error:
                 reason = str(error)
-                _log.warning("fetch_failed", task=task_id, reason=reason)
+                _log.warning("fetch_failed", task=segment.task_id, reason=reason)
             else:
                 return target
+        if isinstance(state, Failed | Gone):
+            await self._database.write(segments.lose_footage, segment.id)
+            raise ProviderError(
+                f"{provider.id} has not kept the finished footage: "
+                "'cutscene job retry' has it made again, and pays for it again."
+            )
         raise ProviderError(
             f"The finished footage could not be fetched from {provider.id}: {reason} "
             "It is paid for: 'cutscene job retry' fetches it again without paying."
@@ -237,10 +247,17 @@ class Pipeline:
             pieces.append(recipe.Piece(path=given))
         for segment in await self._database.read(segments.latest, job.id):
             path = folder / f"footage-{segment.position}.mp4"
-            await storage.copy_to(self._store, segment.footage_key, path)
+            await self._copy_footage(segment, path)
             repeats = plan[segment.position].start is not Start.REQUEST
             pieces.append(recipe.Piece(path=path, repeats=repeats))
         return pieces
+
+    async def _copy_footage(self, segment: Row[Any], path: Path) -> None:
+        try:
+            await storage.copy_to(self._store, segment.footage_key, path)
+        except NotFoundError as error:
+            await self._database.write(segments.lose_footage, segment.id)
+            raise StorageError(VANISHED) from error
 
     async def _store_clip(self, job: Row[Any], file: Path, made: recipe.Made) -> Clip:
         facts, seam = made.facts, made.seam

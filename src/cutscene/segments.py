@@ -28,6 +28,7 @@ __all__ = [
     "latest",
     "lock",
     "lose",
+    "lose_footage",
     "outlived",
     "plan",
     "read",
@@ -140,6 +141,16 @@ def end(
 def keep_footage(connection: Connection, segment_id: str, key: str) -> None:
     """What was paid for is in the store."""
     connection.execute(sa.update(table).where(table.c.id == segment_id).values(footage_key=key))
+
+
+def lose_footage(connection: Connection, segment_id: str) -> None:
+    """It is not where it was: not in the store, or not with the provider either, which ends the segment."""
+    lost = sa.update(table).where(table.c.id == segment_id)
+    if (
+        connection.execute(lost.where(table.c.footage_key.is_not(None)).values(footage_key=None)).rowcount
+        != 1
+    ):
+        connection.execute(lost.values(state=SegmentState.FAILED))
 
 
 def outlived(connection: Connection, provider: str, seconds: float) -> list[Row[Any]]:

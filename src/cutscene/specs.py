@@ -101,7 +101,7 @@ class LoopStyle:
     """Seconds, 0.1 to 1; None: as long as looks best."""
     easing: Easing = Easing.EASE_IN_OUT
     ping_pong: bool = False
-    """Forward, then backward: always seamless, and time runs backward."""
+    """Forward, then backward on the same way, with soft turns."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "easing", one_of(Easing, self.easing, "easing"))

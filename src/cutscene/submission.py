@@ -24,6 +24,7 @@ from cutscene.errors import (
     CutsceneError,
     DatabaseAwayError,
     ProviderError,
+    StorageError,
     SubmissionUnknownError,
 )
 from cutscene.media.workbench import Workbench
@@ -31,7 +32,12 @@ from cutscene.plan import plan_of
 from cutscene.providers import NotSubmitted, Provider, SubmissionUnknown
 from cutscene.settings import Settings
 
-__all__ = ["Submissions"]
+__all__ = ["VANISHED", "Submissions"]
+
+VANISHED: Final = (
+    "Footage that was paid for has vanished from the store: "
+    "'cutscene job retry' fetches it from the provider once more."
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,7 +109,7 @@ class Submissions:
         self, provider: Provider, job: Row[Any], request: VideoRequest, segment: Row[Any]
     ) -> VideoRequest:
         """What the provider is asked for in this segment."""
-        earlier = await self._database.read(segments.latest, job.id)
+        before = await self._footage_before(job.id, segment.position)
         return await sources.read(
             self._store,
             self._workbench,
@@ -111,9 +117,18 @@ class Submissions:
             provider.check(replace(request, model=job.model)),
             plan_of(job),
             segment.position,
-            before=earlier[segment.position - 1].footage_key if segment.position else None,
+            before=before,
             scratch=self._settings.scratch,
         )
+
+    async def _footage_before(self, job_id: str, position: int) -> str | None:
+        if position == 0:
+            return None
+        segment = (await self._database.read(segments.latest, job_id))[position - 1]
+        if await self._store.stat(segment.footage_key) is None:
+            await self._database.write(segments.lose_footage, segment.id)
+            raise StorageError(VANISHED)
+        return str(segment.footage_key)
 
     async def drain(self) -> None:
         """Wait for the answers to all calls that are being made, and make no more: each is money."""

@@ -14,7 +14,7 @@ import pytest
 
 import cutscene
 from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest
-from cutscene.errors import CancelledError, InputValidationError, ProviderError
+from cutscene.errors import CancelledError, InputValidationError, ProviderError, StorageError
 from cutscene.ledger import Grouping
 from cutscene.media.frames import Frame, planes, read_frames, to_picture
 from cutscene.media.join import last_frame
@@ -102,6 +102,26 @@ async def test_a_failing_later_part_keeps_what_was_paid_for(
         assert clip.frames == 144
         assert await money(studio) == (Credits.of(30), Credits())
     assert len(vendor.calls("accepted")) == 4  # one failed at no cost
+
+
+@ONE_DATABASE
+async def test_a_part_that_vanished_from_the_store_is_fetched_again(
+    settings: Settings, vendor: ScriptedProvider
+) -> None:
+    async with cutscene.open(settings) as studio:
+        job = await studio.submit("acme", ask("[fail-at:2]", 4))
+        with pytest.raises(ProviderError, match="vendor failed"):
+            await studio.wait("acme", job.id, timeout=60)
+        [kept] = (await studio.get("acme", job.id)).partial
+        (settings.home / "store" / kept).unlink()
+        await studio.retry("acme", job.id)
+        with pytest.raises(StorageError, match="vanished from the store"):
+            await studio.wait("acme", job.id, timeout=60)
+        assert await money(studio) == (Credits.of(10), Credits())  # nothing more was asked for
+        await studio.retry("acme", job.id)
+        assert (await studio.wait("acme", job.id, timeout=60)).frames == 95
+        assert await money(studio) == (Credits.of(20), Credits())
+    assert len(vendor.calls("accepted")) == 3  # one failed at no cost
 
 
 @ONE_DATABASE

@@ -123,6 +123,21 @@ async def test_by_policy_a_lost_answer_is_posted_again(settings: Settings, vendo
     assert len(vendor.calls("post")) == 3  # bounded, whatever the policy
 
 
+async def test_footage_that_the_provider_did_not_keep_is_made_anew_when_asked(
+    settings: Settings, vendor: ScriptedProvider
+) -> None:
+    async with cutscene.open(settings) as studio:
+        job = await studio.submit("acme", ask("[vanish]"))
+        with pytest.raises(ProviderError, match="pays for it again"):
+            await studio.wait("acme", job.id, timeout=30)
+        assert await money(studio) == (Credits.of(5), Credits())
+        assert len(vendor.calls("accepted")) == 1
+        await studio.retry("acme", job.id)
+        await studio.wait("acme", job.id, timeout=30)
+        assert await money(studio) == (Credits.of(10), Credits())
+    assert len(vendor.calls("accepted")) == 2
+
+
 async def test_a_failed_generation_settles_at_what_was_charged(
     settings: Settings, vendor: ScriptedProvider
 ) -> None:

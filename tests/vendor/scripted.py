@@ -6,7 +6,8 @@ the answer (the task is accepted at once), ``[reject:2]`` refusals that say "lat
 ``[refuse]`` for good, ``[lose]`` accepted but the answer is lost, ``[fail]`` the generation
 fails, ``[fail-at:2]`` only the second one of a prompt does,
 ``[charge:7]`` credits, ``[silent]`` no word about credits, ``[crash]`` a provider with a bug,
-``[throttle]`` queued at the vendor for ever.
+``[throttle]`` queued at the vendor for ever, ``[vanish]`` the first one's footage is never
+there, and soon the task is not either.
 """
 
 from __future__ import annotations
@@ -140,6 +141,9 @@ class ScriptedProvider:
             return Failed(
                 ProviderError("The scripted vendor failed."), Credits.of(int(_number(prompt, "charge")))
             )
+        if "[vanish]" in prompt and task["number"] == 1:
+            path.unlink()
+            return Done(((self.root / "nowhere.mp4").as_uri(),), charged)
         return Done((self._footage(task_id, task["frames"]).as_uri(),), charged, {"id": task_id})
 
     async def cancel(self, task_id: str) -> bool:

@@ -117,8 +117,11 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def loop_style(crossfade: float | None, easing: Easing, *, ping_pong: bool) -> LoopStyle:
-    return LoopStyle(longest_blend=crossfade, easing=easing, ping_pong=ping_pong)
+def loop_style(crossfade: float | None, easing: Easing, *, ping_pong: bool, loop: bool) -> LoopStyle:
+    style = LoopStyle(longest_blend=crossfade, easing=easing, ping_pong=ping_pong)
+    if style != LoopStyle() and not loop:
+        raise InputValidationError("--crossfade, --easing and --ping-pong shape a loop: add --loop.")
+    return style
 
 
 def overlays(

@@ -79,7 +79,7 @@ def generate(
             motion=None if motion is None else Motion.parse(motion),
             duration=duration,
             loop=loop,
-            loop_style=finishing.loop_style(crossfade, easing, ping_pong=ping_pong),
+            loop_style=finishing.loop_style(crossfade, easing, ping_pong=ping_pong, loop=loop),
             overlays=finishing.overlays(
                 overlay=overlay,
                 mascot=mascot,
