@@ -171,6 +171,7 @@ def test_a_clip_from_prompt_to_file(shell: Shell) -> None:
         "loop",
         "provider",
         "model",
+        "fallback",
         "poster_url",
         "parts",
         "partial",
