@@ -67,7 +67,7 @@ def test_each_skill_makes_its_clip(call: Caller) -> None:
         assert (facts.width, facts.height, facts.frames) == (640, 480, 24)
         assert facts.sha256 == result["artifacts"][0]["content_hash"]
         assert result["data"]["credits_used"] == 0
-        assert "clip: generating" in said
+        assert "clip: queued" in said  # what comes next may be too quick to be seen
         if name == "generate_intro_video_loop":
             assert result["data"]["is_loopable"]
             assert result["data"]["generation_params"]["source_image_uri"].startswith("acme/spring/source/")
