@@ -38,6 +38,10 @@ async def money(studio: Studio) -> tuple[Credits, Credits]:
     return sum((row.credits for row in rows), Credits()), sum((row.held for row in rows), Credits())
 
 
+def stored(settings: Settings) -> list[str]:
+    return sorted(path.suffix for path in (settings.home / "store").rglob("*") if path.is_file())
+
+
 async def test_a_job_becomes_a_measured_clip(settings: Settings, vendor: ScriptedProvider) -> None:
     async with cutscene.open(settings) as studio:
         job = await studio.submit("acme", ask("waves"))
@@ -53,9 +57,10 @@ async def test_a_job_becomes_a_measured_clip(settings: Settings, vendor: Scripte
         [row] = await studio.usage(Grouping.DAY)
         assert row.usd == Decimal("0.05")
         assert (await studio.get("acme", job.id)).credits_used == Credits.of(5)
+        async with asyncio.timeout(20):
+            while stored(settings) != [".jpg", ".mp4"]:  # the raw footage has served, and goes
+                await asyncio.sleep(0.05)
     assert vendor.calls("accepted") == ["waves"]
-    stored = [path.suffix for path in (settings.home / "store").rglob("*") if path.is_file()]
-    assert sorted(stored) == [".jpg", ".mp4"]  # the raw footage has served
     assert not list(settings.scratch.iterdir())
 
 
