@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -199,12 +200,15 @@ async def test_generate_goes_on_after_a_kill_and_says_so(
     assert "Continuing 1 unfinished job of an earlier run: job_" in second.stderr
     assert json.loads(second.stdout)["status"] == "done"
     assert vendor.calls("post") == ["one [work:4]", "two"]
-    listed = subprocess.run(
-        [sys.executable, "-m", "cutscene", "jobs", "--json"],
+    continued = re.search("job_[0-9a-f]{16}", second.stderr)
+    assert continued is not None
+    ended = subprocess.run(  # which also finishes it, should the second process have left before
+        [sys.executable, "-m", "cutscene", "job", "wait", continued[0], "--json"],
         env=processes.environment,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    assert [job["status"] for job in json.loads(listed.stdout)] == ["done", "done"]
+    assert json.loads(ended.stdout)["status"] == "done"
+    assert len(vendor.calls("accepted")) == 2
