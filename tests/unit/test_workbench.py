@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import select
 import signal
@@ -75,6 +76,8 @@ async def test_whatever_else_goes_wrong_is_the_files_fault(workbench: Workbench)
         args: Any = {np.linalg.inv: (np.zeros((2, 2)),), os._exit: (3,)}.get(work, ())
         with pytest.raises(UnplayableVideo, match=r"^It breaks the decoder\.$"):
             await workbench.run(work, *args)
+    with pytest.raises(UnplayableVideo, match=r"more memory than it is worth"):
+        await workbench.run(mmap.mmap, -1, 2**50)  # refused as FFmpeg's own wishes are: by an OSError
     assert await workbench.run(int, "3") == 3
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import pickle
@@ -170,11 +171,17 @@ def _answer(request: bytes) -> bytes:
         error = known
     except OSError as failed:
         error = OSError(failed.errno, failed.strerror)  # FFmpeg's own do not survive pickling
+        if failed.errno == errno.ENOMEM:  # what FFmpeg calls a lack of memory
+            error = _too_large()
     except MemoryError:
-        error = UnplayableVideo("It takes more memory than it is worth.")
+        error = _too_large()
     except Exception:  # noqa: BLE001 -- the trace goes to the log
         error = traceback.format_exc()
     return pickle.dumps((None, error))
+
+
+def _too_large() -> UnplayableVideo:
+    return UnplayableVideo("It takes more memory than it is worth.")
 
 
 if __name__ == "__main__":
