@@ -95,7 +95,9 @@ def generate(
             ),
             seed=seed,
             model=model,
-            **finishing.shape(aspect, size, fps, container, codec, bitrate, audio=audio),
+            **finishing.shape(
+                aspect, finishing.given_specs(size, fps, container, codec, bitrate, audio=audio)
+            ),
         )
         return await studio.submit(tenant, request, provider=provider)
 
