@@ -5,7 +5,7 @@
 Each clip goes on from the last frame of the one before, as an extension does; models come back
 brighter, duller or in another shape than what they were given, which is imitated here. *joint* is the
 largest change at the joint over the clip's own large ones (1 or less: nothing to be seen), *raw* the
-same of plain concatenation. Contact sheets, two frames before the joint to nine after it, go to
+same of plain concatenation. Contact sheets, two frames before the joint and ten after it, go to
 `bench/out`.
 """
 
@@ -19,7 +19,6 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cutscene.media.change import View, change, thumbnail
 from cutscene.media.encode import Encoder
@@ -28,8 +27,8 @@ from cutscene.media.join import last_frame
 from cutscene.media.recipe import Piece, Recipe, shape_clip
 from cutscene.providers.local.renderer import Moves, Shot, render
 
-Picture = NDArray[np.uint8]
 WIDTH, HEIGHT, FPS = 1280, 720, 24
+"""Pixels, frames per second."""
 FRAMES: Final = 4 * FPS
 OUT: Final = Path(__file__).parent / "out"
 COMES_BACK: Final = {
@@ -60,18 +59,19 @@ def draw_pair(folder: Path, contrast: float, brightness: float, size: float) -> 
     """Two clips, of which the second begins with the last picture of the first."""
     first, clean, second = (folder / f"{name}.mp4" for name in ("first", "clean", "second"))
     width, height = round(WIDTH * size), round(HEIGHT * size)
-    render(shot("castle", None, WIDTH, HEIGHT), first)
+    render(shot(None, WIDTH, HEIGHT), first)
     ok, png = cv2.imencode(".png", to_picture(last_frame(first)))
     assert ok
-    render(shot("castle", png.tobytes(), width, height), clean)
-    changed = (altered(frame, contrast, brightness) for frame in read_frames(clean))
-    write(second, changed)
+    render(shot(png.tobytes(), width, height), clean)
+    with Encoder(second, width=width, height=height, fps=FPS) as encoder:
+        for frame in read_frames(clean):
+            encoder.write(to_video(altered(frame, contrast, brightness)))
     return first, second
 
 
-def shot(prompt: str, image: bytes | None, width: int, height: int) -> Shot:
+def shot(image: bytes | None, width: int, height: int) -> Shot:
     return Shot(
-        prompt=prompt,
+        prompt="castle",
         image=image,
         width=width,
         height=height,
@@ -87,14 +87,6 @@ def altered(frame: Frame, contrast: float, brightness: float) -> Frame:
     rows = size_of(frame)[1]
     levels[:rows] = cv2.convertScaleAbs(frame[:rows], alpha=contrast, beta=brightness)
     return levels
-
-
-def write(path: Path, frames: Iterator[Frame]) -> None:
-    first = next(frames)
-    width, height = size_of(first)
-    with Encoder(path, width=width, height=height, fps=FPS) as encoder:
-        for frame in chain([first], frames):
-            encoder.write(to_video(frame))
 
 
 def shown(frames: Iterator[Frame]) -> list[View]:

@@ -244,8 +244,10 @@ class Pipeline:
                 _log.warning("fetch_failed", task=segment.task_id, reason=reason)
             else:
                 return target
-        if isinstance(state, Failed | Gone):
-            await self._database.write(segments.lose_footage, segment.id)
+        if isinstance(state, Failed) or (
+            isinstance(state, Gone) and await self._poller.is_gone(provider, segment.task_id)
+        ):
+            await self._database.write(segments.give_up_footage, segment.id)
             raise ProviderError(
                 f"{provider.id} has not kept the finished footage: "
                 "'cutscene job retry' has it made again, and pays for it again."
@@ -272,7 +274,7 @@ class Pipeline:
         try:
             await storage.copy_to(self._store, segment.footage_key, path)
         except NotFoundError as error:
-            await self._database.write(segments.lose_footage, segment.id)
+            await self._database.write(segments.lose_footage, segment.id, segment.footage_key)
             raise StorageError(VANISHED) from error
 
     async def _store_clip(

@@ -174,6 +174,19 @@ class Poller:
             watch.gone_since = None
         return state
 
+    async def is_gone(self, provider: Provider, task_id: str) -> bool:
+        """Whether a provider goes on saying that there is no such task; a look that fails says nothing."""
+        until = self._loop.time() + self.GONE_FOR
+        while self._loop.time() < until:
+            await asyncio.sleep(self.GONE_FOR / 10)
+            try:
+                state = await provider.poll(task_id)
+            except CutsceneError:
+                return False
+            if not isinstance(state, Gone):
+                return False
+        return True
+
     def _look_again(self, watch: _Watch) -> None:
         now = self._loop.time()
         interval = min(watch.interval * 2.0 ** min(watch.troubles, 10), max(self.SLOWEST, watch.interval))

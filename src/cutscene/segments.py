@@ -25,6 +25,7 @@ __all__ = [
     "end",
     "footage",
     "forget_unsent",
+    "give_up_footage",
     "keep_footage",
     "latest",
     "lock",
@@ -150,14 +151,16 @@ def forget_unsent(connection: Connection, job_id: str, *, beyond: int) -> None:
     connection.execute(sa.delete(table).where(behind))
 
 
-def lose_footage(connection: Connection, segment_id: str) -> None:
-    """It is not where it was: not in the store, or not with the provider either, which ends the segment."""
-    lost = sa.update(table).where(table.c.id == segment_id)
-    if (
-        connection.execute(lost.where(table.c.footage_key.is_not(None)).values(footage_key=None)).rowcount
-        != 1
-    ):
-        connection.execute(lost.values(state=SegmentState.FAILED))
+def lose_footage(connection: Connection, segment_id: str, key: str) -> None:
+    """It is not in the store any more, where the provider may still have it."""
+    lost = (table.c.id == segment_id) & (table.c.footage_key == key)
+    connection.execute(sa.update(table).where(lost).values(footage_key=None))
+
+
+def give_up_footage(connection: Connection, segment_id: str) -> None:
+    """Nobody has it, unless another run has stored it by now: only a further attempt makes it again."""
+    nowhere = (table.c.id == segment_id) & table.c.footage_key.is_(None)
+    connection.execute(sa.update(table).where(nowhere).values(state=SegmentState.FAILED))
 
 
 def outlived(connection: Connection, provider: str, seconds: float) -> list[Row[Any]]:

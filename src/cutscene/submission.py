@@ -133,7 +133,7 @@ class Submissions:
             return None
         segment = (await self._database.read(segments.latest, job_id))[position - 1]
         if await self._store.stat(segment.footage_key) is None:
-            await self._database.write(segments.lose_footage, segment.id)
+            await self._database.write(segments.lose_footage, segment.id, segment.footage_key)
             raise StorageError(VANISHED)
         return str(segment.footage_key)
 

@@ -206,3 +206,21 @@ async def test_what_was_done_when_it_was_stopped_is_not_thrown_away(
     async with Quick(database) as poller:
         state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.9), 10)
     assert state == Done(("file:///x",), Credits.of(3))
+
+
+@pytest.mark.parametrize(
+    ("later", "believed"), [(Gone(), True), (Done(("file:///clip.mp4",)), False), (ProviderError("?"), False)]
+)
+async def test_a_task_is_gone_only_where_every_look_says_so(
+    database: Database, tmp_path: Path, later: TaskState | ProviderError, believed: bool
+) -> None:
+    async def look() -> TaskState:
+        if vendor.looks == 1:
+            return Gone()
+        if isinstance(later, ProviderError):
+            raise later
+        return later
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        assert await poller.is_gone(vendor, "t") is believed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -71,19 +71,9 @@ AsConfetti = Annotated[bool, typer.Option("--confetti", rich_help_panel=_DRAWN)]
 AsParticles = Annotated[bool, typer.Option("--particles", rich_help_panel=_DRAWN)]
 
 
-def shape(
-    aspect: str | None,
-    size: str | None,
-    fps: int | None,
-    container: Container | None,
-    codec: Codec | None,
-    bitrate: int | None,
-    *,
-    audio: bool,
-) -> dict[str, Any]:
-    """The aspect and specs of a request; what is not said keeps its default."""
-    given = given_specs(size, fps, container, codec, bitrate, audio=audio)
-    if size is not None:
+def shape(aspect: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The aspect and specs of a request, of fields as `given_specs` has them; others keep their defaults."""
+    if "width" in given:
         aspect = aspect or Aspect.nearest(given["width"], given["height"])
     specs = Specs(**given)
     return {"specs": specs} if aspect is None else {"specs": specs, "aspect": aspect}

@@ -99,7 +99,9 @@ def generate(
             ),
             seed=seed,
             model=model,
-            **finishing.shape(aspect, size, fps, container, codec, bitrate, audio=audio),
+            **finishing.shape(
+                aspect, finishing.given_specs(size, fps, container, codec, bitrate, audio=audio)
+            ),
         )
         with _fetching(image, last_image, overlay, mascot, logo):
             return await studio.submit(tenant, request, provider=provider)

@@ -115,7 +115,8 @@ def judge(changes: Sequence[float], turns: Sequence[float], mixed: Mixed = UNMIX
     jump = _ratio(max(near_changes), high, _CHANGE_FLOOR)
     turned = _ratio(max(near_turns), float(np.percentile(own_turns, 90)), _TURN_FLOOR)
     least = min(near_changes)
-    hitch = _ratio(min(low, _awaited(changes, changes.index(least))), least, _CHANGE_FLOOR)
+    at = len(changes) - len(near_changes) + near_changes.index(least)
+    hitch = _ratio(min(low, _awaited(changes, at)), least, _CHANGE_FLOOR)
     score = 100 / max(1.0, jump, turned**0.5, (1 + hitch) / 2) * (1 - _GHOST_COST * min(1.0, mixed.ghost))
     return Seam(score=score, jump=jump, turn=turned, hitch=hitch, ghost=mixed.ghost)
 
