@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test lock clean
 
+# Else each of the many processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:
 	@echo "make demo   three clips into ./demo, with no key and no network"
 	@echo "make test   everything that must hold: code style, types, layers, tests"

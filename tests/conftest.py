@@ -29,8 +29,9 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def footage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What emulators render, kept for all tests of a run."""
-    return tmp_path_factory.mktemp("footage")
+    """What emulators render, kept for all tests of a run, whichever process runs them."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "footage"
 
 
 @pytest.fixture

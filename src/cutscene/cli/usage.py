@@ -76,7 +76,9 @@ def _print_csv(columns: Sequence[str], rows: Sequence[_Row]) -> None:
 
 
 def _table(columns: Sequence[str], rows: Sequence[_Row]) -> Table:
-    table = Table(*(name.replace("_", " ") for name in columns), box=None)
+    table = Table(box=None)
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*("-" if value is None else _text(value) for value in row.values()))
     return table
