@@ -11,6 +11,7 @@ from cutscene.domain import Credits, VideoRequest
 from cutscene.errors import BudgetExceededError, InputValidationError, ProviderError, SubmissionUnknownError
 from cutscene.ledger import Grouping
 from cutscene.settings import Settings
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from scripted import ScriptedProvider
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 def ask(prompt: str, duration: float = 1.0) -> VideoRequest:
     """At five credits a second."""
-    return VideoRequest(prompt=prompt, duration=duration)
+    return VideoRequest(prompt=prompt, duration=duration, specs=Specs(width=480, height=270))
 
 
 async def used(studio: Studio) -> Decimal:

@@ -11,6 +11,7 @@ from cutscene.domain import Credits, JobState, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, QuotaExceededError
 from cutscene.ledger import Grouping
 from cutscene.settings import Settings
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from scripted import ScriptedProvider
 
@@ -23,7 +24,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def ask(prompt: str, duration: float = 1.0) -> VideoRequest:
-    return VideoRequest(prompt=prompt, duration=duration)
+    return VideoRequest(prompt=prompt, duration=duration, specs=Specs(width=480, height=270))
 
 
 async def money(studio: Studio) -> tuple[Credits, Credits]:

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.anyio
 
 
 def ask(prompt: str, **fields: object) -> VideoRequest:
-    return VideoRequest.from_json({"prompt": prompt, "duration": 1.0, **fields})
+    return VideoRequest.from_json(
+        {"prompt": prompt, "duration": 1.0, "specs": {"width": 480, "height": 270}, **fields}
+    )
 
 
 @pytest.fixture

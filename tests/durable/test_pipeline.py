@@ -22,14 +22,17 @@ from cutscene.errors import (
 from cutscene.ledger import Grouping
 from cutscene.media.probe import probe
 from cutscene.settings import Settings
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from scripted import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 
+SMALL = Specs(width=480, height=270)
+
 
 def ask(prompt: str, duration: float = 1.0) -> VideoRequest:
-    return VideoRequest(prompt=prompt, duration=duration)
+    return VideoRequest(prompt=prompt, duration=duration, specs=SMALL)
 
 
 async def money(studio: Studio) -> tuple[Credits, Credits]:
@@ -49,7 +52,7 @@ async def test_a_job_becomes_a_measured_clip(settings: Settings, vendor: Scripte
         clip = await studio.wait("acme", job.id, timeout=30)
         file = Path(clip.video_url.removeprefix("file://"))
         facts = probe(file)
-        assert (facts.width, facts.height, facts.frames, facts.fps) == (1280, 720, 24, 24.0)
+        assert (facts.width, facts.height, facts.frames, facts.fps) == (480, 270, 24, 24.0)
         assert (facts.codec, facts.pix_fmt, facts.faststart) == ("h264", "yuv420p", True)
         assert (clip.sha256, clip.frames, clip.duration_ms) == (facts.sha256, 24, 1000)
         assert Path(clip.poster_url.removeprefix("file://")).stat().st_size > 0

@@ -21,6 +21,7 @@ from cutscene.errors import (
 )
 from cutscene.ledger import Grouping
 from cutscene.limits import Pause
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from emulated import Emulated, runway_settings
 
@@ -37,7 +38,7 @@ def open_vendor(footage_folder: Path) -> Iterator[OpenVendor]:
 
 
 def ask(tags: str = "") -> VideoRequest:
-    return VideoRequest(prompt=f"a harbour {tags}", duration=2.0)
+    return VideoRequest(prompt=f"a harbour {tags}", duration=2.0, specs=Specs(width=480, height=270))
 
 
 async def test_out_of_credits_fails_one_job_and_keeps_the_others(

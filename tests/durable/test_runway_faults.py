@@ -18,11 +18,14 @@ from cutscene.domain import Job, VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.errors import CutsceneError
 from cutscene.ledger import Grouping
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from cutscene.telemetry import log_to_file
 from emulated import Emulated, runway_settings
 
 pytestmark = pytest.mark.anyio
+
+SMALL = Specs(width=480, height=270)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ async def studio(vendor: Emulated, home: Path) -> AsyncIterator[Studio]:
 @pytest.fixture(scope="module")
 async def jobs(studio: Studio) -> Mapping[str, Job]:
     return {
-        name: await studio.submit(_tenant(name), VideoRequest(prompt=f"a harbour {fault.tags}", duration=2.0))
+        name: await studio.submit(
+            _tenant(name), VideoRequest(prompt=f"a harbour {fault.tags}", duration=2.0, specs=SMALL)
+        )
         for name, fault in FAULTS.items()
     }
 
@@ -127,7 +132,7 @@ async def test_a_fault(
     outcome = "done"
     try:
         clip = await studio.wait(tenant, jobs[name].id, timeout=90)
-        assert (clip.width, clip.height, clip.frames) == (1280, 720, 48)
+        assert (clip.width, clip.height, clip.frames) == (SMALL.width, SMALL.height, 48)
     except CutsceneError as error:
         outcome = UNKNOWN if error.detail == UNKNOWN else error.code
     seen = [task for task in vendor.tasks() if task["prompt"] == f"a harbour {fault.tags}"]

@@ -13,6 +13,7 @@ import cutscene
 from cutscene.domain import VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.settings import Settings
+from cutscene.specs import Specs
 from emulated import Emulated, runway_settings
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,9 @@ async def test_five_tenants_with_four_jobs_each(settings: Settings, vendor: Emul
     async with cutscene.open(settings, work="no") as client:
         jobs = [
             await client.submit(
-                f"t{tenant}", VideoRequest(prompt=prompt(tenant, number), duration=2.0), priority=priority
+                f"t{tenant}",
+                VideoRequest(prompt=prompt(tenant, number), duration=2.0, specs=Specs(width=480, height=270)),
+                priority=priority,
             )
             for number, priority in enumerate(PRIORITIES)
             for tenant in range(5)

@@ -21,6 +21,7 @@ from cutscene.emulator import Behaviour
 from cutscene.errors import CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Grouping
 from cutscene.settings import Settings
+from cutscene.specs import Specs
 from cutscene.studio import Studio
 from emulated import Emulated, runway_environment, runway_settings
 from processes import Processes
@@ -65,7 +66,7 @@ def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
 
 
 def ask(tags: str) -> VideoRequest:
-    return VideoRequest(prompt=f"a harbour {tags}", duration=2.0)
+    return VideoRequest(prompt=f"a harbour {tags}", duration=2.0, specs=Specs(width=480, height=270))
 
 
 async def until(condition: Callable[[], object], seconds: float = 30) -> None:
