@@ -158,8 +158,7 @@ class Engine:
                 _log.warning("gate_stuck", reason=type(error).__name__, exc_info=error)
                 admitted = 0
             if not admitted:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), self.TICK)
+                await woken(self._awake, self.TICK)
 
     async def _admit(self) -> int:
         if not await self._database.read(gate.anyone_ready):
@@ -247,6 +246,13 @@ class Engine:
                 self._running.discard(task)
 
         return run_job
+
+
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, so long at the most. `asyncio.wait_for` loses a cancel that comes with it (3.11)."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _engine_jobs(**filters: Any) -> set[str]:
