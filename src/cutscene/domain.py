@@ -245,7 +245,7 @@ def check_tenant(name: str, what: str = "tenant") -> str:
     """A name that may stand in a storage key; raises `InputValidationError`."""
     if not _TENANT.fullmatch(name):
         raise InputValidationError(
-            f"{name!r} cannot name a {what}: use 1 to 63 lower-case letters, digits, '-' or '_', "
+            f"{name[:80]!r} cannot name a {what}: use 1 to 63 lower-case letters, digits, '-' or '_', "
             "starting with a letter or digit."
         )
     return name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cutscene.domain import VideoRequest
-from cutscene.overlays import PictureOverlay, TextOverlay
+from cutscene.overlays import PictureOverlay, TextOverlay, is_font_file
 
 __all__ = ["fingerprint", "is_same"]
 
@@ -41,7 +41,7 @@ def _sources(request: VideoRequest) -> Iterator[str]:
     for overlay in request.overlays:
         if isinstance(overlay, PictureOverlay):
             yield overlay.image
-        elif isinstance(overlay, TextOverlay) and overlay.font is not None:
+        elif isinstance(overlay, TextOverlay) and overlay.font is not None and is_font_file(overlay.font):
             yield overlay.font
 
 
@@ -49,7 +49,7 @@ def _digest(source: str) -> str:
     """Of the file of that path, if it is one: data, addresses and keys say themselves what they are."""
     if source.lower().startswith(("data:", "https:", "http:")):
         return _NO_FILE
-    path = Path(source).expanduser()
+    path = Path(source)
     try:
         if not path.is_file():  # a pipe or a device might never end
             return _NO_FILE

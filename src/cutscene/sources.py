@@ -112,7 +112,7 @@ async def _keep_overlays(
 
 def _read_font(path: str) -> tuple[bytes, str]:
     """Of a file that has just been tried."""
-    found = Path(path).expanduser()
+    found = Path(path)
     return found.read_bytes(), found.suffix[1:].lower() or "ttf"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import cutscene
-from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest
+from cutscene.domain import Clip, Credits, Job, JobState, Stage, VideoRequest
 from cutscene.errors import CancelledError, InputValidationError, ProviderError, StorageError
 from cutscene.ledger import Grouping
 from cutscene.media.frames import Frame, planes, read_frames, to_picture
@@ -173,10 +173,12 @@ async def test_killed_in_the_middle(
     settings: Settings, vendor: ScriptedProvider, processes: Processes, kill_at: int
 ) -> None:
     async with cutscene.open(settings, work="no") as studio:
-        job = await studio.submit("acme", ask("[work:1]", 4))
+        job = await studio.submit("acme", ask("[work:2]", 4))
         worker = processes.start("worker")
         await until_accepted(vendor, kill_at)
-        await asyncio.sleep(0.3)
+        async for now in studio.watch("acme", job.id):
+            if now.stage == Stage.GENERATING:  # that it was accepted is recorded
+                break
         worker.kill()
         processes.start("worker")
         assert (await studio.wait("acme", job.id, timeout=60)).frames == 95

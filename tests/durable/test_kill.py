@@ -189,7 +189,9 @@ async def test_generate_goes_on_after_a_kill_and_says_so(
 ) -> None:
     first = processes.start("generate", "one [work:4]", "--duration", "1")
     await until(lambda: vendor.calls("accepted"))
-    await asyncio.sleep(1)
+    async with cutscene.open(settings, work="no") as studio:
+        [job] = await studio.list("default")
+        await is_generating(studio, job)
     first.kill()
     second = subprocess.run(
         [sys.executable, "-m", "cutscene", "generate", "two", "--duration", "1", "--json"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,8 +23,6 @@ from emulated import Emulated, runway_settings
 pytestmark = pytest.mark.anyio
 
 STILL = Path(cutscene.__file__).parent / "assets" / "intro-still.jpg"
-PICTURE = "data:image/jpeg;base64," + base64.b64encode(STILL.read_bytes()).decode()
-ELSEWHERE = f"else/default/source/{'0' * 32}.png"
 SPECS = {"duration_sec": 2.0, "width": 480, "height": 480}
 
 

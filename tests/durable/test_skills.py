@@ -17,7 +17,7 @@ import cutscene
 from cutscene import skills
 from cutscene.domain import Job, JobState, Stage, VideoRequest
 from cutscene.emulator import Behaviour
-from cutscene.errors import ConflictError, InputValidationError
+from cutscene.errors import ConflictError, CutsceneError, InputValidationError
 from cutscene.settings import Settings
 from cutscene.skills import SkillContext, SkillResult
 from cutscene.skills.outcome import OutcomeOutput, WinInput
@@ -270,15 +270,28 @@ async def test_without_a_studio_it_opens_one_and_a_display_that_breaks_costs_no_
     assert len(vendor.calls("accepted")) == 1
 
 
-async def test_whatever_breaks_is_a_result() -> None:
+class OutOfPaintError(CutsceneError):
+    code = "OUT_OF_PAINT"
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (KeyError("a bug"), "Something unexpected broke; the log has the trace."),
+        (OutOfPaintError("The paint is used up."), "The paint is used up."),  # of a provider from elsewhere
+    ],
+)
+async def test_whatever_breaks_is_a_result(
+    broken: Exception, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Broken:
         async def submit(self, *_given: Any, **_more: Any) -> Job:
-            raise KeyError("a bug")
+            raise broken
 
     context = SkillContext(tenant_id="acme", studio=Broken())  # type: ignore[arg-type]
     result = await skills.generate_outcome_video_win(win(), context)
-    assert (result.ok, result.error_code) == (False, "PROVIDER_ERROR")
-    assert result.error == "Something unexpected broke; the log has the trace."
+    assert (result.ok, result.error_code, result.error) == (False, "PROVIDER_ERROR", sentence)
+    assert capsys.readouterr().out == ""
 
 
 @on_sqlite
@@ -309,7 +322,7 @@ async def test_called_again_after_a_crash_it_attaches_to_its_job(
     still, given = tmp_path / "still.jpg", tmp_path / "input.json"
     still.write_bytes(STILL.read_bytes())
     background = {"type": "background", "uri": str(still)}
-    given.write_text(json.dumps(win("[work:1]", assets=[background])))
+    given.write_text(json.dumps(win("[work:3]", assets=[background])))
     command = (
         "skill",
         "generate_outcome_video_win",
@@ -322,11 +335,14 @@ async def test_called_again_after_a_crash_it_attaches_to_its_job(
     )
     crashing = processes.start(*command)
     await until(lambda: vendor.calls("accepted"))
-    crashing.kill()
-    still.unlink()
     async with cutscene.open(settings, work="no") as studio:
         [job] = await studio.list("acme")
-        assert job.state == JobState.RUNNING
+        async for now in studio.watch("acme", job.id):
+            if now.stage == Stage.GENERATING:  # that it was accepted is recorded
+                break
+        crashing.kill()
+        still.unlink()
+        assert (await studio.get("acme", job.id)).state == JobState.RUNNING
     assert processes.start(*command).wait(60) == 0
     async with cutscene.open(settings, work="no") as studio:
         [done] = await studio.list("acme")

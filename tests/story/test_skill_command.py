@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +101,33 @@ def test_what_fails_is_a_result_too(call: Caller) -> None:
         1,
         "gone.json cannot be read (No such file or directory): give a file of JSON.",
     )
+
+
+def test_a_budget_that_is_nearly_used_is_said(call: Caller) -> None:
+    call.run("tenants", "set", "acme", "--monthly-credits", "6", "--json")
+    given = {"prompt": "waves", "provider": "scripted", "specs": SMALL}
+    code, result, said = call("generate_outcome_video_win", given, "--tenant", "acme")
+    assert (code, result["data"]["credits_used"]) == (0, 5)
+    assert "Warning: Tenant 'acme' has used 5 of 6 credits" in said
+
+
+def test_ctrl_c_ends_it_while_it_reads(call: Caller) -> None:
+    pipe = call.folder / "input.json"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "cutscene", "skill", "generate_outcome_video_win", "--input", str(pipe)]
+    process = subprocess.Popen(command, cwd=call.folder, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline, "it does not read"
+        with suppress(OSError):  # nobody reads yet
+            writing = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    os.close(writing)
+    assert process.returncode == 130
+    assert said.startswith("Stopped. Nothing is lost")
 
 
 def test_schemas_are_printed(call: Caller) -> None:

@@ -72,6 +72,8 @@ def test_a_tenants_limits_from_first_to_last(cutscene: Cutscene) -> None:
         (["set", "acme", "--monthly-usd", "inf"], "'inf' is not an amount"),
         (["set", "acme", "--max-queued", "1.5"], "--max-queued '1.5' is not a whole number: give one"),
         (["set", "acme", "--max-concurrent", "0"], "A limit of 0 jobs is out of range: choose 1 to"),
+        (["set", "acme", "--max-queued", "1e50"], "--max-queued '1e50' is out of range: give less"),
+        (["set", "acme", "--monthly-credits", "1e999999"], "'1e999999' is out of range: give less"),
         (["set", "Acme", "--max-queued", "1"], "'Acme' cannot name a tenant"),
         (["show", "nobody"], "There is no tenant 'nobody'."),
     ],

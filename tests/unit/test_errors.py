@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pickle
 import re
+from typing import get_args
 
 import pytest
 
 from cutscene import errors
+from cutscene.skills.contract import ErrorCode
 
 ALL = [getattr(errors, name) for name in errors.__all__ if name != "from_code"]
 CODES = {
@@ -30,8 +32,8 @@ def test_the_drawing_shows_the_tree() -> None:
             assert getattr(errors, match[1]).code == match[2]
 
 
-def test_the_codes_are_the_contract() -> None:
-    assert {error.code for error in ALL} == CODES
+def test_the_codes_are_the_contract_and_what_skills_answer() -> None:
+    assert {error.code for error in ALL} == CODES == set(get_args(ErrorCode))
 
 
 @pytest.mark.parametrize("error", ALL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cutscene.domain import VideoRequest
 from cutscene.fingerprint import fingerprint, is_same
 from cutscene.overlays import PictureOverlay, TextOverlay
@@ -63,3 +65,12 @@ def test_a_huge_file_is_known_by_its_size(tmp_path: Path) -> None:
 def test_what_never_ends_is_not_read() -> None:
     request = VideoRequest(prompt="waves", image="/dev/zero", last_image="\x00")
     assert fingerprint(request, None).endswith(":-:-")
+    nowhere = VideoRequest(prompt="waves", image="~nobody-here/a.png")
+    assert fingerprint(nowhere, None).endswith(":-")
+
+
+def test_a_font_by_name_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Inter").write_bytes(b"of another kind")
+    named = VideoRequest(prompt="waves", overlays=(TextOverlay(text="Yes", font="Inter"),))
+    assert ":" not in fingerprint(named, None)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cutscene.cli.terminal import Tenant, load_settings, run, say
+from cutscene.cli.terminal import Tenant, load_settings, run, say, telling_errors
 from cutscene.errors import CutsceneError, InputValidationError
 
 if TYPE_CHECKING:
-    from cutscene.skills import SkillResult
+    from cutscene.skills import Skill, SkillResult
 
 __all__ = ["list_skills", "schema", "skill"]
 
@@ -35,26 +35,32 @@ def skill(
 ) -> None:
     """Run a skill and print its SkillResult as JSON; exits with 0 exactly when it is ok."""
     context = {"tenant_id": tenant, "run_id": run_id, "step_name": step, "execution_id": execution_id}
-    result = run(_call(name, input, context), failure=_failure, tenant=tenant)
+    with telling_errors(failure=_failure, tenant=tenant):
+        from cutscene import skills  # noqa: PLC0415 -- takes seconds
+
+        called = skills.get(name)
+        given = _read(input)  # before the event loop, which would not hear a signal meanwhile
+    result = run(_call(called, given, context), failure=_failure, tenant=tenant)
     sys.stdout.write(result.model_dump_json(indent=2) + "\n")
     if not result.ok:
         say(f"Error: {result.error}")
         raise typer.Exit(1)
 
 
-async def _call(name: str, source: str, context: dict[str, Any]) -> SkillResult[Any]:
+async def _call(called: Skill[Any, Any], given: Any, context: dict[str, Any]) -> SkillResult[Any]:
     settings = load_settings()
-    from cutscene import skills  # noqa: PLC0415 -- takes seconds
-
-    called = skills.get(name)
-    given = _read(source)
     from cutscene.cli.watching import say_continued, shown  # noqa: PLC0415 -- takes seconds
+    from cutscene.skills import SkillContext  # noqa: PLC0415 -- takes seconds
     from cutscene.studio import open_studio  # noqa: PLC0415 -- takes seconds
 
     async with open_studio(settings, on_continued=say_continued) as studio, shown(studio, "clip") as show:
-        return await called(
-            given, skills.SkillContext(studio=studio, on_progress=show, local_files=True, **context)
+        result = await called(
+            given, SkillContext(studio=studio, on_progress=show, local_files=True, **context)
         )
+        if result.debug.job_id is not None:
+            for warning in (await studio.standing(context["tenant_id"])).warnings:
+                say(f"Warning: {warning}")
+        return result
 
 
 def list_skills() -> None:
@@ -73,11 +79,8 @@ def schema(
     """Print the JSON Schema of what a skill takes."""
     from cutscene import skills  # noqa: PLC0415 -- takes a while
 
-    try:
+    with telling_errors():
         sys.stdout.write(skills.schema_of(skills.get(name), output=output))
-    except CutsceneError as error:
-        say(f"Error: {error}")
-        raise typer.Exit(1) from None
 
 
 def _read(source: str) -> Any:

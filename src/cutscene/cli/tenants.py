@@ -26,6 +26,7 @@ tenants_app = typer.Typer(help="Limits of tenants, and what they have used of th
 Name = Annotated[str, typer.Argument(help="The tenant's name.")]
 
 _NONE: Final = "none"
+_ABSURD: Final = Decimal(10) ** 15
 
 
 @tenants_app.callback(invoke_without_command=True)
@@ -100,7 +101,9 @@ def _amount(option: str, text: str) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InputValidationError(f"{option} {text!r} is not an amount: give a number, or {_NONE}.")
+        raise InputValidationError(f"{option} {text[:80]!r} is not an amount: give a number, or {_NONE}.")
+    if abs(amount) >= _ABSURD:  # some cannot even be reckoned with
+        raise InputValidationError(f"{option} {text[:80]!r} is out of range: give less, or {_NONE}.")
     return amount
 
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -17,7 +18,7 @@ from cutscene.errors import CutsceneError
 from cutscene.settings import Settings
 from cutscene.telemetry import log_to_file
 
-__all__ = ["AsJson", "Tenant", "console", "load_settings", "print_json", "run", "say"]
+__all__ = ["AsJson", "Tenant", "console", "load_settings", "print_json", "run", "say", "telling_errors"]
 
 T = TypeVar("T")
 
@@ -54,8 +55,17 @@ def run(
 
     ``failure`` makes of an error what scripts read on standard output.
     """
-    try:
+    with telling_errors(failure=failure, tenant=tenant):
         return asyncio.run(_until_signal(work))
+
+
+@contextmanager
+def telling_errors(
+    *, failure: Callable[[CutsceneError], Any] | None = None, tenant: str = "default"
+) -> Iterator[None]:
+    """Whatever goes wrong is told in a line, and ends the command."""
+    try:
+        yield
     except CutsceneError as error:
         if failure is not None:
             print_json(failure(error))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from cutscene.domain import Job, check_tenant
-from cutscene.errors import CutsceneError, InputValidationError
+from cutscene.errors import CutsceneError, InputValidationError, from_code
 
 if TYPE_CHECKING:
     from cutscene.studio import Studio
@@ -175,6 +175,5 @@ class SkillResult(_Answer, Generic[OutputT]):
 
     @classmethod
     def failed(cls, error: CutsceneError, debug: Debug) -> SkillResult[OutputT]:
-        return cls.model_validate(
-            {"ok": False, "error": str(error), "error_code": error.code, "debug": debug}
-        )
+        code = from_code(error.code, "").code  # another package's error may have one of its own
+        return cls.model_validate({"ok": False, "error": str(error), "error_code": code, "debug": debug})

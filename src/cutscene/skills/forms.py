@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -19,10 +18,6 @@ __all__ = ["MAX_PROMPT", "Color", "Form", "Prompt", "SkillInput", "SpecsForm", "
 
 MAX_PROMPT: Final = 500
 """Characters, whatever a model takes."""
-
-_NAME: Final = r"[a-z0-9][a-z0-9_-]{0,62}"
-_KEY: Final = re.compile(rf"{_NAME}/{_NAME}/(?:source|video)/[0-9a-f]{{32}}\.[a-z0-9]{{1,8}}")
-"""Of a picture or poster of some tenant's; whose it is is for the studio to say."""
 
 Color = Annotated[str, AfterValidator(check_color), Field(description="#rgb, #rrggbb or a CSS name")]
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
@@ -123,12 +118,14 @@ def validated(form: type[InputT], given: InputT | Mapping[str, Any]) -> InputT:
 
 
 def check_sources(given: SkillInput) -> None:
-    """Paths of this machine are refused: whoever calls over a network would read our files by them.
+    """Paths of this machine are refused by the field's name: who calls over a network would read our files.
 
     Raises `InputValidationError`.
     """
+    from cutscene.origins import LocalFile, origin_of  # noqa: PLC0415 -- takes a while
+
     for name, source in given.sources():
-        if not source.lower().startswith(("https://", "data:")) and not _KEY.fullmatch(source):
+        if isinstance(origin_of(source), LocalFile):
             raise InputValidationError(
                 f"{name} is not usable here: give an https URL, a data URI or a key of ours."
             )
@@ -156,6 +153,7 @@ def _sentence(error: ValidationError) -> str:
 
 _RULES: Final = {
     "missing": "is missing: give it.",
+    "model_type": "is malformed: give a JSON object.",
     "greater_than_equal": "of {given} is out of range: at least {ge} is allowed.",
     "less_than_equal": "of {given} is out of range: at most {le} is allowed.",
     "literal_error": "of {given} is not known: choose {expected}.",
@@ -176,7 +174,10 @@ def _where(location: tuple[int | str, ...]) -> str:
 def _short(value: object) -> str:
     if isinstance(value, int) and abs(value) > 10**40:
         return "a number that large"  # Python refuses to write some of them
-    return repr(_printable(value)) if isinstance(value, str) else f"{value!r:.40}"
+    try:
+        return repr(_printable(value)) if isinstance(value, str) else f"{value!r:.40}"
+    except ValueError:  # such a number, in a list
+        return "something that large"
 
 
 def _printable(text: str) -> str:

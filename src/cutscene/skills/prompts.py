@@ -72,10 +72,11 @@ def outcome_prompt(
 
     Raises `InputValidationError`, with both lengths, where the whole is too long.
     """
+    setting = setting and setting.strip(". ")
     parts = [
         f"{(_WIN if won else _LOSE)[mood]}.",
         "The given scene stays in place, the effects play in front of it." if on_picture else "",
-        f"Setting: {setting.rstrip('. ')}." if setting else "",
+        f"Setting: {setting}." if setting else "",
         _STYLES[style],
         _palette(colors),
         f"The {room_at} of the frame stays open and calm." if room_at else "",

@@ -17,6 +17,7 @@ from cutscene.errors import CutsceneError, InputValidationError, ProviderError, 
 from cutscene.skills.contract import Debug, Output, SkillContext, SkillResult
 from cutscene.skills.forms import SkillInput, check_sources, validated
 from cutscene.skills.measured import artifacts, debug
+from cutscene.telemetry import log_unless_configured
 
 if TYPE_CHECKING:
     from cutscene.studio import Studio
@@ -51,17 +52,16 @@ class Skill(Generic[InputT, OutputT]):
         context: SkillContext,
     ) -> SkillResult[OutputT]:
         """Make the clip, or attach to the job that an earlier call with this execution id began."""
+        log_unless_configured()  # what breaks before a studio is open is logged too, and printed nowhere
         progress = _Progress()
         try:
             return await self._run(input, context, progress)
         except CutsceneError as error:
             return self.result.failed(error, progress.debug())
-        except Exception as error:  # noqa: BLE001 -- whatever breaks is a result
+        except Exception:  # noqa: BLE001 -- whatever breaks is a result
             _log.exception("skill_broke", skill=self.name)
-            sentence = ProviderError("Something unexpected broke; the log has the trace.")
-            return self.result.failed(
-                sentence.with_detail(f"INTERNAL {type(error).__name__}"), progress.debug()
-            )
+            unexpected = ProviderError("Something unexpected broke; the log has the trace.")
+            return self.result.failed(unexpected, progress.debug())
 
     async def _run(
         self, given: InputT | Mapping[str, Any], context: SkillContext, progress: _Progress

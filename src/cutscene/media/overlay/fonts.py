@@ -65,7 +65,7 @@ def find_font(name: str | None) -> Font:
     if name is None:
         return _own()
     if is_font_file(name):
-        return _from_file(Path(name).expanduser(), name)
+        return _from_file(Path(name), name)
     if path := _installed().get(_folded(name)):
         return _from_file(Path(path), name)
     raise InputValidationError(
