@@ -138,7 +138,7 @@ async def test_an_estimate_is_what_its_length_costs(tmp_path: Path) -> None:
         ({"openai_videos_api_key": "sk-1"}, False),  # a gateway in the house, perhaps
         ({"openai_videos_base_url": "https://8.8.8.8"}, False),
         ({"openai_videos_base_url": "https://8.8.8.8", "openai_videos_usd_per_second": 0}, True),
-        ({"openai_videos_base_url": "https://no-such-host.invalid"}, False),
+        ({"openai_videos_base_url": "https://no-such-host.invalid", "openai_videos_api_key": "sk-1"}, False),
     ],
 )
 async def test_nothing_is_free_by_mistake(tmp_path: Path, changed: dict[str, Any], is_free: bool) -> None:
@@ -153,8 +153,22 @@ async def test_nothing_is_free_by_mistake(tmp_path: Path, changed: dict[str, Any
             await provider.submit(request)
 
 
+async def test_where_the_name_service_is_away_a_job_waits(tmp_path: Path) -> None:
+    away = {"openai_videos_base_url": "http://no-such-host.invalid", "openai_videos_model": "wan"}
+    async with opened(tmp_path, **away) as provider:
+        request = VideoRequest(prompt="x")
+        assert provider.estimate(request) == Credits()
+        assert await provider.prepare(request) == request
+        with pytest.raises(NotSubmitted, match="check the name in OPENAI_VIDEOS_BASE_URL") as refused:
+            await provider.submit(request)
+    assert refused.value.error.code == "PROVIDER_ERROR"
+    assert refused.value.retry_after is not None
+
+
 async def test_the_camera_goes_along_in_words(tmp_path: Path) -> None:
     async with opened(tmp_path) as provider:
+        moving = VideoRequest(prompt="x", motion=Motion(zoom=5))
+        assert provider.wording(moving) == "x The camera steadily pushes in."
         long = VideoRequest(prompt="x" * 1990, motion=Motion(zoom=5))
         with pytest.raises(InputValidationError, match="at most 2000"):
             provider.check(long)
@@ -211,7 +225,7 @@ def test_an_unknown_status_has_not_ended() -> None:
     assert state({"status": "dreaming"}) == Pending(note="unknown status 'dreaming'")
 
 
-@pytest.mark.parametrize("progress", ["50", None, True, float("nan"), float("inf"), [], -5, 1e300])
+@pytest.mark.parametrize("progress", ["50", None, True, float("nan"), float("inf"), [], -5, 1e300, 10**400])
 def test_progress_is_a_number_or_none(progress: Any) -> None:
     found = state({"status": "in_progress", "progress": progress})
     assert found.progress in (None, 0.0, 1.0)
@@ -251,6 +265,7 @@ def test_what_was_cancelled_is_no_failure_of_the_server() -> None:
         ({"cost": "0.4"}, None),
         ({"cost": -1}, None),
         ({"cost": float("nan")}, None),
+        ({"cost": 10**400}, None),
         ({}, None),
         ("free", None),
     ],

@@ -12,7 +12,7 @@ from cutscene.providers import Done, Failed, Pending, Submitted, TaskState
 from cutscene.providers.connection import Call, File
 from cutscene.providers.openai_videos.failures import read_failure
 from cutscene.providers.openai_videos.models import CREDITS_PER_USD, VideosModel
-from cutscene.providers.values import as_credits, as_number, as_task_id, mapping, task_path, text
+from cutscene.providers.values import as_credits, as_progress, as_task_id, mapping, task_path, text
 
 __all__ = [
     "ACCOUNT",
@@ -118,7 +118,7 @@ def read_state(
         return None
     match _STATUSES.get(status.lower()):
         case ("queued" | "in_progress") as stage:
-            return Pending(_progress(answer), queued=stage == "queued")
+            return Pending(as_progress(answer.get("progress"), whole=100), queued=stage == "queued")
         case "completed":
             return Done((link,), charged, _facts(answer), headers)
         case "failed":
@@ -133,12 +133,6 @@ def _failed(answer: Mapping[str, Any], charged: Credits | None, pause: float) ->
     error = mapping(answer.get("error"))
     reason = text(error.get("message")) or text(answer.get("error"))
     return read_failure(text(error.get("code")), reason, charged, pause=pause)
-
-
-def _progress(answer: Mapping[str, Any]) -> float | None:
-    """Of percents."""
-    percents = as_number(answer.get("progress"))
-    return None if percents is None else min(1.0, max(0.0, percents / 100))
 
 
 def _charged(answer: Mapping[str, Any]) -> Credits | None:
