@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError
@@ -188,6 +188,24 @@ async def test_pictures_have_the_very_size_that_is_generated(tmp_path: Path, asp
         assert prepared.image is not None
         size = Image.open(BytesIO(picture.from_data_uri(prepared.image))).size
         assert size == provider.check(request).size(request)
+
+
+@pytest.mark.parametrize("sizes", ["720x1280,1280x720", "1280x720", "768x1024"])
+async def test_a_square_is_whole_in_what_is_cut_from_it(tmp_path: Path, sizes: str) -> None:
+    drawn = Image.new("RGB", (400, 400), "red")
+    drawn.paste("white", (20, 20, 380, 380))
+    given = BytesIO()
+    drawn.save(given, "PNG")
+    uri = picture.to_data_uri(given.getvalue(), "image/png")
+    async with opened(tmp_path, openai_videos_sizes=sizes) as provider:
+        prepared = await provider.prepare(VideoRequest(prompt="x", image=uri, aspect=Aspect.SQUARE))
+    assert prepared.image is not None
+    sent = Image.open(BytesIO(picture.from_data_uri(prepared.image)))
+    assert sent.size == tuple(map(int, sizes.partition(",")[0].split("x")))
+    cut = ImageOps.fit(sent, (400, 400))  # as the footage will be
+    for place in ((6, 200), (394, 200), (200, 6), (200, 394)):
+        color: Any = cut.getpixel(place)
+        assert (color[0] > 180, color[1] < 80, color[2] < 80) == (True, True, True)
 
 
 def state(answer: Any) -> Any:

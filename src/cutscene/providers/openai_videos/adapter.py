@@ -199,7 +199,7 @@ def _fit_picture(request: VideoRequest, model: VideosModel) -> VideoRequest:
         return request
     width, height = model.size(request)
     data = picture.from_data_uri(request.image)
-    if request.aspect == Aspect.SQUARE and width > height:  # what surrounds the square is cut off again
+    if request.aspect == Aspect.SQUARE and width != height:  # what surrounds the square is cut off again
         data = picture.widen_to(data, width, height).data
     return replace(request, image=picture.fit_to(data, width, height).data_uri)
 
