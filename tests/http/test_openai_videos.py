@@ -260,6 +260,10 @@ async def test_a_refused_key_is_found_out_at_no_cost(tmp_path: Path) -> None:
     [
         (status(200, {"data": []}), True),
         (status(405, {"detail": "Method Not Allowed"}), True),
+        (status(405), True),
+        (status(404, refusal("Videos cannot be listed.")), True),
+        (status(404, {"detail": "No video yet."}), True),
+        (status(404, {"detail": "Not Found"}), False),
         (status(404, "nginx"), False),
         (status(502, "nginx"), False),
     ],

@@ -90,12 +90,18 @@ def test_a_server_that_serves_one_model_is_told_none() -> None:
         ("sora-2", (4, 8, 12), 10),
         ("openai/sora-2-pro", (4, 8, 12), 30),
         ("sora-2-2025-12-08", (4, 8, 12), 10),
+        ("openai/sora-2-pro-2025-10-06", (4, 8, 12), 30),
         ("Wan-AI/Wan2.2-TI2V-5B-Diffusers", tuple(range(1, 11)), 0),
+        ("sora-2-turbo", tuple(range(1, 11)), 0),
+        ("sora-2-pro-max", tuple(range(1, 11)), 0),
+        ("x/sora-2.5", tuple(range(1, 11)), 0),
+        ("my-sora-2", tuple(range(1, 11)), 0),
     ],
 )
 def test_what_is_known_of_a_model(name: str, seconds: tuple[int, ...], price: int) -> None:
     (model,) = models_of(settings(openai_videos_model=name))
     assert (model.id, model.durations, model.credits_per_second) == (name, seconds, Credits.of(price))
+    assert model.is_priced is (price > 0)
 
 
 def test_what_is_set_comes_first() -> None:
@@ -234,6 +240,23 @@ def test_statuses_the_protocols_and_others(status: str, expected: Any) -> None:
         assert found == expected
 
 
+def test_links_are_kept_from_nowhere_in_an_answer() -> None:
+    signed = "https://bucket.example/clip.mp4?sig=hush"
+    found = state(
+        {
+            "id": "video_1",
+            "status": "completed",
+            "progress": 100,
+            "url": signed,
+            "path": "/clips/1.mp4?sig=hush",
+            "urls": [signed],
+            "video": {"url": signed},
+            "usage": {"cost": 0.4, "invoice": signed, "more": {"url": signed}},
+        }
+    )
+    assert found.raw == {"id": "video_1", "status": "completed", "progress": 100, "usage": {"cost": 0.4}}
+
+
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"status": None}, {"status": 3}])
 def test_what_is_no_answer_says_nothing(answer: Any) -> None:
     assert state(answer) is None
@@ -298,6 +321,9 @@ def error(code: str | None, message: str = "No.") -> dict[str, Any]:
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
 
 
+NO_MODEL = {"message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}
+
+
 @pytest.mark.parametrize(
     ("status", "body", "code", "retry_after", "closes"),
     [
@@ -319,6 +345,9 @@ def error(code: str | None, message: str = "No.") -> dict[str, Any]:
             False,
         ),
         (404, error("model_not_found"), "INPUT_VALIDATION_ERROR", None, False),
+        (404, {"error": NO_MODEL}, "INPUT_VALIDATION_ERROR", None, False),
+        (404, NO_MODEL, "INPUT_VALIDATION_ERROR", None, False),
+        (404, {"detail": "Model 'x' was not found."}, "INPUT_VALIDATION_ERROR", None, False),
         (404, {"detail": "Not Found"}, "PROVIDER_ERROR", 2.0, False),
         (405, None, "PROVIDER_ERROR", 2.0, False),
         (413, None, "INPUT_VALIDATION_ERROR", None, False),

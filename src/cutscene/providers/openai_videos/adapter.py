@@ -35,6 +35,8 @@ _LONGEST_LIFE: Final = 3600.0
 """Seconds; after as many, no server is at work on a video that nobody waits for."""
 _NOT_CANCELLED: Final = frozenset({400, 405, 409, 422, 501})
 """Answers to a deletion of servers that know none, or none of what is at work."""
+_NO_SUCH_PATH: Final = {"detail": "Not Found"}
+"""What a widespread framework says of it; of anything else that it does not know, it says more."""
 
 
 class OpenAIVideosProvider:
@@ -133,7 +135,7 @@ class OpenAIVideosProvider:
 
     async def account(self) -> AccountState:
         answer = await self._connection.ask(wire.ACCOUNT)
-        if answer.status in (404, 405) and not said(answer.body):
+        if answer.status == 404 and (not said(answer.body) or answer.body == _NO_SUCH_PATH):
             raise wrong_place(self._connection.host)
         if answer.status not in (200, 400, 404, 405, 422, 501):  # not every server lists its videos
             raise ProviderError(f"{self._connection.host} answered with {answer.status}.")

@@ -141,9 +141,18 @@ def _charged(answer: Mapping[str, Any]) -> Credits | None:
 
 
 def _facts(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Without links, which some servers add: they may be signed."""
+    """Its single values and those of ``usage``, without links: servers put them anywhere, perhaps signed."""
+    usage = _single_values(mapping(answer.get("usage")))
+    return {**_single_values(answer), **({"usage": usage} if usage else {})}
+
+
+def _single_values(of: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
-        for name, value in answer.items()
-        if not (isinstance(value, str) and "://" in value) and name not in ("output", "data", "metadata")
+        for name, value in of.items()
+        if not isinstance(value, (Mapping, list)) and not _is_link(value)
     }
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and ("://" in value or value.startswith("/"))
