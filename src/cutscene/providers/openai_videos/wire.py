@@ -10,7 +10,8 @@ from cutscene.errors import CancelledError
 from cutscene.media import picture
 from cutscene.providers import Done, Failed, Pending, Submitted, TaskState
 from cutscene.providers.connection import Call, File
-from cutscene.providers.openai_videos.failures import read_failure
+from cutscene.providers.failures import read_failure
+from cutscene.providers.openai_videos.failures import FAMILIES
 from cutscene.providers.openai_videos.models import CREDITS_PER_USD, VideosModel
 from cutscene.providers.values import as_credits, as_progress, as_task_id, mapping, task_path, text
 
@@ -132,7 +133,7 @@ def read_state(
 def _failed(answer: Mapping[str, Any], charged: Credits | None, pause: float) -> Failed:
     error = mapping(answer.get("error"))
     reason = text(error.get("message")) or text(answer.get("error"))
-    return read_failure(text(error.get("code")), reason, charged, pause=pause)
+    return read_failure(FAMILIES, text(error.get("code")), reason, charged, pause=pause)
 
 
 def _charged(answer: Mapping[str, Any]) -> Credits | None:
