@@ -14,11 +14,14 @@ import pytest
 from aiohttp import web
 from PIL import Image
 
-from cutscene.domain import VideoRequest
-from cutscene.errors import CutsceneError, ProviderAuthError, ProviderError
+from cutscene.domain import Credits, VideoRequest
+from cutscene.errors import CutsceneError, InputValidationError, ProviderAuthError, ProviderError
 from cutscene.fetch import FetchError, FetchLimits, LinkExpired, fetch, open_session
 from cutscene.media.picture import to_data_uri
 from cutscene.providers import Done, Gone, NotSubmitted, Provider, Providers, SubmissionUnknown
+from cutscene.providers.connection import open_connection
+from cutscene.providers.openai_videos import OpenAIVideosProvider
+from cutscene.providers.openai_videos.refusals import VideosRefusals
 from cutscene.settings import Settings
 from installed import installed_providers
 
@@ -74,6 +77,14 @@ async def opened(home: Path, url: str, **changed: Any) -> AsyncIterator[Provider
     )
     async with Providers(settings, installed_providers()) as providers:
         yield await providers.get("video", "openai-videos")
+
+
+@asynccontextmanager
+async def opened_when(is_private: bool | None, url: str) -> AsyncIterator[Provider]:
+    """A server without key or price, opened when the name service said so of it; None: when it was away."""
+    settings = Settings(openai_videos_base_url=url, openai_videos_model=("wan",))
+    async with open_connection(url, {}, "", VideosRefusals()) as connection:
+        yield OpenAIVideosProvider(settings, connection, key="", is_private=is_private)
 
 
 def status(code: int, body: Any = None, **headers: str) -> Handler:
@@ -173,6 +184,27 @@ async def test_without_a_key_nothing_is_said_of_one(tmp_path: Path) -> None:
     assert server.keys == [None]
 
 
+async def test_a_name_service_that_is_back_is_asked_before_anything_is_sent() -> None:
+    answer = status(200, {"id": "video_1"})
+    async with serving(answer) as server, opened_when(None, server.url) as provider:
+        assert provider.estimate(REQUEST) == Credits()
+        assert not provider.capabilities().private_links
+        assert (await provider.submit(REQUEST)).task_id == "video_1"
+        assert provider.capabilities().private_links
+    assert server.calls == ["POST /v1/videos"]
+
+
+@pytest.mark.parametrize("is_private", [None, True])
+async def test_what_was_held_as_free_is_sent_to_nobody_who_may_want_money(is_private: bool | None) -> None:
+    async with opened_when(is_private, "http://8.8.8.8") as provider:
+        assert provider.estimate(REQUEST) == Credits()
+        with pytest.raises(NotSubmitted, match="set OPENAI_VIDEOS_USD_PER_SECOND") as refused:
+            await provider.submit(REQUEST)
+        assert refused.value.retry_after is None
+        with pytest.raises(InputValidationError):
+            provider.check(REQUEST)  # what comes later finds out at once
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -228,6 +260,10 @@ async def test_a_refused_key_is_found_out_at_no_cost(tmp_path: Path) -> None:
     [
         (status(200, {"data": []}), True),
         (status(405, {"detail": "Method Not Allowed"}), True),
+        (status(405), True),
+        (status(404, refusal("Videos cannot be listed.")), True),
+        (status(404, {"detail": "No video yet."}), True),
+        (status(404, {"detail": "Not Found"}), False),
         (status(404, "nginx"), False),
         (status(502, "nginx"), False),
     ],

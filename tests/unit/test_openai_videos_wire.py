@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError
@@ -90,12 +90,18 @@ def test_a_server_that_serves_one_model_is_told_none() -> None:
         ("sora-2", (4, 8, 12), 10),
         ("openai/sora-2-pro", (4, 8, 12), 30),
         ("sora-2-2025-12-08", (4, 8, 12), 10),
+        ("openai/sora-2-pro-2025-10-06", (4, 8, 12), 30),
         ("Wan-AI/Wan2.2-TI2V-5B-Diffusers", tuple(range(1, 11)), 0),
+        ("sora-2-turbo", tuple(range(1, 11)), 0),
+        ("sora-2-pro-max", tuple(range(1, 11)), 0),
+        ("x/sora-2.5", tuple(range(1, 11)), 0),
+        ("my-sora-2", tuple(range(1, 11)), 0),
     ],
 )
 def test_what_is_known_of_a_model(name: str, seconds: tuple[int, ...], price: int) -> None:
     (model,) = models_of(settings(openai_videos_model=name))
     assert (model.id, model.durations, model.credits_per_second) == (name, seconds, Credits.of(price))
+    assert model.is_priced is (price > 0)
 
 
 def test_what_is_set_comes_first() -> None:
@@ -138,7 +144,7 @@ async def test_an_estimate_is_what_its_length_costs(tmp_path: Path) -> None:
         ({"openai_videos_api_key": "sk-1"}, False),  # a gateway in the house, perhaps
         ({"openai_videos_base_url": "https://8.8.8.8"}, False),
         ({"openai_videos_base_url": "https://8.8.8.8", "openai_videos_usd_per_second": 0}, True),
-        ({"openai_videos_base_url": "https://no-such-host.invalid"}, False),
+        ({"openai_videos_base_url": "https://no-such-host.invalid", "openai_videos_api_key": "sk-1"}, False),
     ],
 )
 async def test_nothing_is_free_by_mistake(tmp_path: Path, changed: dict[str, Any], is_free: bool) -> None:
@@ -153,8 +159,22 @@ async def test_nothing_is_free_by_mistake(tmp_path: Path, changed: dict[str, Any
             await provider.submit(request)
 
 
+async def test_where_the_name_service_is_away_a_job_waits(tmp_path: Path) -> None:
+    away = {"openai_videos_base_url": "http://no-such-host.invalid", "openai_videos_model": "wan"}
+    async with opened(tmp_path, **away) as provider:
+        request = VideoRequest(prompt="x")
+        assert provider.estimate(request) == Credits()
+        assert await provider.prepare(request) == request
+        with pytest.raises(NotSubmitted, match="check the name in OPENAI_VIDEOS_BASE_URL") as refused:
+            await provider.submit(request)
+    assert refused.value.error.code == "PROVIDER_ERROR"
+    assert refused.value.retry_after is not None
+
+
 async def test_the_camera_goes_along_in_words(tmp_path: Path) -> None:
     async with opened(tmp_path) as provider:
+        moving = VideoRequest(prompt="x", motion=Motion(zoom=5))
+        assert provider.wording(moving) == "x The camera steadily pushes in."
         long = VideoRequest(prompt="x" * 1990, motion=Motion(zoom=5))
         with pytest.raises(InputValidationError, match="at most 2000"):
             provider.check(long)
@@ -174,6 +194,24 @@ async def test_pictures_have_the_very_size_that_is_generated(tmp_path: Path, asp
         assert prepared.image is not None
         size = Image.open(BytesIO(picture.from_data_uri(prepared.image))).size
         assert size == provider.check(request).size(request)
+
+
+@pytest.mark.parametrize("sizes", ["720x1280,1280x720", "1280x720", "768x1024"])
+async def test_a_square_is_whole_in_what_is_cut_from_it(tmp_path: Path, sizes: str) -> None:
+    drawn = Image.new("RGB", (400, 400), "red")
+    drawn.paste("white", (20, 20, 380, 380))
+    given = BytesIO()
+    drawn.save(given, "PNG")
+    uri = picture.to_data_uri(given.getvalue(), "image/png")
+    async with opened(tmp_path, openai_videos_sizes=sizes) as provider:
+        prepared = await provider.prepare(VideoRequest(prompt="x", image=uri, aspect=Aspect.SQUARE))
+    assert prepared.image is not None
+    sent = Image.open(BytesIO(picture.from_data_uri(prepared.image)))
+    assert sent.size == tuple(map(int, sizes.partition(",")[0].split("x")))
+    cut = ImageOps.fit(sent, (400, 400))  # as the footage will be
+    for place in ((6, 200), (394, 200), (200, 6), (200, 394)):
+        color: Any = cut.getpixel(place)
+        assert (color[0] > 180, color[1] < 80, color[2] < 80) == (True, True, True)
 
 
 def state(answer: Any) -> Any:
@@ -202,6 +240,23 @@ def test_statuses_the_protocols_and_others(status: str, expected: Any) -> None:
         assert found == expected
 
 
+def test_links_are_kept_from_nowhere_in_an_answer() -> None:
+    signed = "https://bucket.example/clip.mp4?sig=hush"
+    found = state(
+        {
+            "id": "video_1",
+            "status": "completed",
+            "progress": 100,
+            "url": signed,
+            "path": "/clips/1.mp4?sig=hush",
+            "urls": [signed],
+            "video": {"url": signed},
+            "usage": {"cost": 0.4, "invoice": signed, "more": {"url": signed}},
+        }
+    )
+    assert found.raw == {"id": "video_1", "status": "completed", "progress": 100, "usage": {"cost": 0.4}}
+
+
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"status": None}, {"status": 3}])
 def test_what_is_no_answer_says_nothing(answer: Any) -> None:
     assert state(answer) is None
@@ -211,7 +266,7 @@ def test_an_unknown_status_has_not_ended() -> None:
     assert state({"status": "dreaming"}) == Pending(note="unknown status 'dreaming'")
 
 
-@pytest.mark.parametrize("progress", ["50", None, True, float("nan"), float("inf"), [], -5, 1e300])
+@pytest.mark.parametrize("progress", ["50", None, True, float("nan"), float("inf"), [], -5, 1e300, 10**400])
 def test_progress_is_a_number_or_none(progress: Any) -> None:
     found = state({"status": "in_progress", "progress": progress})
     assert found.progress in (None, 0.0, 1.0)
@@ -251,6 +306,7 @@ def test_what_was_cancelled_is_no_failure_of_the_server() -> None:
         ({"cost": "0.4"}, None),
         ({"cost": -1}, None),
         ({"cost": float("nan")}, None),
+        ({"cost": 10**400}, None),
         ({}, None),
         ("free", None),
     ],
@@ -263,6 +319,9 @@ def test_gateways_that_price_do_so_in_usd(usage: Any, charged: Credits | None) -
 
 def error(code: str | None, message: str = "No.") -> dict[str, Any]:
     return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+
+
+NO_MODEL = {"message": "The model `x` does not exist.", "type": "NotFoundError", "code": 404}
 
 
 @pytest.mark.parametrize(
@@ -286,6 +345,9 @@ def error(code: str | None, message: str = "No.") -> dict[str, Any]:
             False,
         ),
         (404, error("model_not_found"), "INPUT_VALIDATION_ERROR", None, False),
+        (404, {"error": NO_MODEL}, "INPUT_VALIDATION_ERROR", None, False),
+        (404, NO_MODEL, "INPUT_VALIDATION_ERROR", None, False),
+        (404, {"detail": "Model 'x' was not found."}, "INPUT_VALIDATION_ERROR", None, False),
         (404, {"detail": "Not Found"}, "PROVIDER_ERROR", 2.0, False),
         (405, None, "PROVIDER_ERROR", 2.0, False),
         (413, None, "INPUT_VALIDATION_ERROR", None, False),

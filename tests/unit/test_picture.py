@@ -348,13 +348,17 @@ def test_a_mutated_picture_is_refused_or_cropped(kind: str, edits: list[tuple[fl
     assert picture.width <= 20
 
 
-def test_what_surrounds_a_square_is_cut_off_again(photo: Image.Image) -> None:
+@pytest.mark.parametrize(("ratio", "size"), [((1280, 768), (600, 360)), ((720, 1280), (360, 640))])
+def test_what_surrounds_a_square_is_cut_off_again(
+    photo: Image.Image, ratio: tuple[int, int], size: tuple[int, int]
+) -> None:
     square = crop_to(encoded(photo), 360, 360)
-    wide = widen_to(square.data, 1280, 768)
-    assert (wide.width, wide.height) == (600, 360)
-    middle = pixels(wide)[:, 120:480].astype(int)
+    wide = widen_to(square.data, *ratio)
+    assert (wide.width, wide.height) == size
+    left, top = (wide.width - 360) // 2, (wide.height - 360) // 2
+    middle = pixels(wide)[top : top + 360, left : left + 360].astype(int)
     assert np.abs(middle - pixels(square)).mean() < 2
-    edge = pixels(wide)[:, :120]
+    edge = pixels(wide)[: top or None, : left or None]
     assert edge.std() > 5  # blurred surroundings rather than bars
 
 

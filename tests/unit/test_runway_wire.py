@@ -14,7 +14,6 @@ from cutscene.providers import Done, Failed, Pending, Providers
 from cutscene.providers.camera import camera_words
 from cutscene.providers.connection import Call
 from cutscene.providers.runway import RunwayProvider
-from cutscene.providers.runway.adapter import _prompt
 from cutscene.providers.runway.flavors.generations import GENERATIONS
 from cutscene.providers.runway.flavors.tasks import TASKS
 from cutscene.settings import Settings
@@ -235,9 +234,8 @@ def test_the_camera_of_a_loop_comes_back(motion: Motion | None, words: str) -> N
 async def test_words_that_nobody_asked_for_refuse_no_prompt() -> None:
     runway = await provider()
     prompt = VideoRequest(prompt="x" * 490, loop=True)
-    model = runway.check(prompt)
-    assert _prompt(prompt, model) == prompt.prompt
-    assert _prompt(replace(prompt, prompt="a harbour"), model) == "a harbour Static locked camera."
+    assert runway.wording(prompt) == prompt.prompt
+    assert runway.wording(replace(prompt, prompt="a harbour")) == "a harbour Static locked camera."
     with pytest.raises(InputValidationError, match="With its camera motion"):
         runway.check(replace(prompt, motion=Motion(zoom=1)))
 
@@ -275,6 +273,17 @@ def test_a_task_that_is_done() -> None:
     silent = GENERATIONS.read_state({"status": "SUCCEEDED", "output": links}, 1.0)
     assert isinstance(silent, Done)
     assert silent.credits is None
+
+
+@pytest.mark.parametrize("junk", ["5", True, None, [], -1, float("nan"), float("inf"), 10**400])
+def test_junk_is_no_progress_and_no_amount(junk: Any) -> None:
+    for flavor, charge in ((TASKS, {"cost": {"credits": junk}}), (GENERATIONS, {"credits_used": junk})):
+        done = flavor.read_state({"status": "SUCCEEDED", "output": [], **charge}, 1.0)
+        assert isinstance(done, Done)
+        assert done.credits is None
+        pending = flavor.read_state({"status": "RUNNING", "progress": junk}, 1.0)
+        assert isinstance(pending, Pending)
+        assert pending.progress in (None, 0.0)
 
 
 @pytest.mark.parametrize(

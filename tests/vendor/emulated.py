@@ -14,7 +14,7 @@ from cutscene.settings import Settings
 
 T = TypeVar("T")
 
-__all__ = ["Emulated", "runway_environment", "runway_settings", "videos_settings"]
+__all__ = ["Emulated", "runway_environment", "runway_settings", "videos_environment", "videos_settings"]
 
 
 class Emulated:
@@ -108,3 +108,19 @@ def videos_settings(vendor: Emulated, home: Path, **changed: Any) -> Settings:
             **changed,
         }
     )
+
+
+def videos_environment(settings: Settings) -> dict[str, str]:
+    """The same for processes of their own."""
+    assert settings.openai_videos_api_key is not None
+    return {
+        "OPENAI_VIDEOS_API_KEY": settings.openai_videos_api_key.get_secret_value(),
+        "OPENAI_VIDEOS_BASE_URL": settings.openai_videos_base_url,
+        "OPENAI_VIDEOS_MODEL": ",".join(settings.openai_videos_model),
+        "OPENAI_VIDEOS_USD_PER_SECOND": str(settings.openai_videos_usd_per_second),
+        "OPENAI_VIDEOS_SIZES": ",".join(
+            f"{width}x{height}" for width, height in settings.openai_videos_sizes
+        ),
+        "OPENAI_VIDEOS_POLL_INTERVAL_MS": str(settings.openai_videos_poll_interval_ms),
+        "OPENAI_VIDEOS_TIMEOUT_MS": str(settings.openai_videos_timeout_ms),
+    }

@@ -151,14 +151,15 @@ def has_ratio(data: bytes, width: int, height: int) -> bool:
 def widen_to(data: bytes, width: int, height: int) -> Picture:
     """Set a picture in the middle of one of the ratio ``width:height``, its surroundings blurred.
 
-    Its height stays what it was. Whoever cuts the middle out again has the picture as it was.
-    Raises `InputValidationError`.
+    They lie beside it, or above and below. It keeps its own size: whoever cuts the middle out again
+    has the picture as it was. Raises `InputValidationError`.
     """
     with _refusing("The file"):
         image = _in_rgb(ImageOps.exif_transpose(_open(data, "The file")))
-        wide = ImageOps.fit(image, (round(image.height * width / height), image.height))
-        wide = wide.filter(ImageFilter.GaussianBlur(image.height / 24))
-        wide.paste(image, ((wide.width - image.width) // 2, 0))
+        scale = max(image.width / width, image.height / height)
+        wide = ImageOps.fit(image, (round(width * scale), round(height * scale)))
+        wide = wide.filter(ImageFilter.GaussianBlur(min(image.size) / 24))
+        wide.paste(image, ((wide.width - image.width) // 2, (wide.height - image.height) // 2))
     return _encode(wide)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from cutscene.domain import VideoRequest
 from cutscene.motion import Motion
 
-__all__ = ["camera_words"]
+__all__ = ["camera_words", "prompt_with_camera"]
 
 _MOST: Final = 2
 """Moves in one shot: models follow one well, two passably, and mix up three."""
@@ -25,6 +27,15 @@ _COME_BACK: Final = frozenset({"breathing", "sway"})
 """Moves that end where they began."""
 _STILL: Final = "Static locked camera."
 _PACES: Final = ((4.0, "slowly"), (8.0, "steadily"))
+
+
+def prompt_with_camera(request: VideoRequest, fits: Callable[[str], bool]) -> str:
+    """A prompt as it is sent: the camera's words come after the caller's, which are never cut."""
+    words = camera_words(request.motion, loop=request.loop)
+    whole = " ".join(part for part in (request.prompt, words) if part)
+    if request.motion is None and not fits(whole):
+        return request.prompt  # nobody asked for a camera: no reason to refuse the prompt
+    return whole
 
 
 def camera_words(motion: Motion | None, *, loop: bool = False) -> str:

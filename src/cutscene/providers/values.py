@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
@@ -35,16 +35,16 @@ def as_credits(value: Any, *, per_unit: int = 1) -> Credits | None:
 
 
 def as_number(value: Any) -> float | None:
-    """None for what is no number."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None
-
-
-def as_progress(value: Any) -> float | None:
-    """0-1; None for what is no number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 -- not a number
+    """None for what is no number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(min(1.0, max(0.0, value)))
+    return value if abs(value) <= sys.float_info.max else None
+
+
+def as_progress(value: Any, *, whole: float = 1.0) -> float | None:
+    """0-1, of what is ``whole`` at the end; None for what is no number."""
+    number = as_number(value)
+    return None if number is None else min(1.0, max(0.0, number / whole))
 
 
 def text(value: Any) -> str:

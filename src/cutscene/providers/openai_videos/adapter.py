@@ -21,12 +21,12 @@ from cutscene.providers import (
     Submitted,
     TaskState,
 )
-from cutscene.providers.camera import camera_words
+from cutscene.providers.camera import prompt_with_camera
 from cutscene.providers.choice import choose_model
 from cutscene.providers.connection import Connection, open_connection
 from cutscene.providers.openai_videos import wire
 from cutscene.providers.openai_videos.models import CREDITS_PER_USD, VideosModel, models_of
-from cutscene.providers.openai_videos.refusals import VideosRefusals, said, wrong_place
+from cutscene.providers.openai_videos.refusals import VideosRefusals, said, unreachable, wrong_place
 from cutscene.settings import Settings
 
 __all__ = ["OpenAIVideosProvider", "open_provider"]
@@ -35,6 +35,8 @@ _LONGEST_LIFE: Final = 3600.0
 """Seconds; after as many, no server is at work on a video that nobody waits for."""
 _NOT_CANCELLED: Final = frozenset({400, 405, 409, 422, 501})
 """Answers to a deletion of servers that know none, or none of what is at work."""
+_NO_SUCH_PATH: Final = {"detail": "Not Found"}
+"""What a widespread framework says of it; of anything else that it does not know, it says more."""
 
 
 class OpenAIVideosProvider:
@@ -75,6 +77,9 @@ class OpenAIVideosProvider:
         _check_prompt(_prompt(request, model), model)
         return model
 
+    def wording(self, request: VideoRequest) -> str:
+        return _prompt(request, self.check(request))
+
     def estimate(self, request: VideoRequest) -> Credits:
         model = self.check(request)
         milli = model.credits_per_second.milli * model.length(request.duration)
@@ -92,6 +97,8 @@ class OpenAIVideosProvider:
             call = wire.create(model, request, _prompt(request, model))
         except CutsceneError as error:
             raise NotSubmitted(error) from error
+        if not model.is_priced:
+            await self._refuse_unless_own(model)
         answer = await self._connection.submit(call)
         submitted = wire.read_created(answer.body)
         if submitted is None:
@@ -128,7 +135,7 @@ class OpenAIVideosProvider:
 
     async def account(self) -> AccountState:
         answer = await self._connection.ask(wire.ACCOUNT)
-        if answer.status in (404, 405) and not said(answer.body):
+        if answer.status == 404 and (not said(answer.body) or answer.body == _NO_SUCH_PATH):
             raise wrong_place(self._connection.host)
         if answer.status not in (200, 400, 404, 405, 422, 501):  # not every server lists its videos
             raise ProviderError(f"{self._connection.host} answered with {answer.status}.")
@@ -137,22 +144,34 @@ class OpenAIVideosProvider:
         return AccountState()
 
     def _check_price(self, model: VideosModel) -> None:
-        """What is free is sent again when an answer is lost: nothing may be free by mistake."""
-        if not (model.is_priced or self._is_own):
+        """What is free is sent again when an answer is lost: nothing may be free by mistake.
+
+        Where the name service is away it passes, since `submit` asks again.
+        """
+        is_own = self._is_private is not False and not self._headers  # in the house, and asks for no key
+        if not (model.is_priced or is_own):
             raise InputValidationError(
                 f"It is not known what {model.id!r} costs at {self._connection.host}: "
                 "set OPENAI_VIDEOS_USD_PER_SECOND, to 0 where nobody is paid."
             )
 
-    @property
-    def _is_own(self) -> bool:
-        """A server in the house that asks nobody for a key."""
-        return bool(self._is_private) and not self._headers
+    async def _refuse_unless_own(self, model: VideosModel) -> None:
+        """A name may lead elsewhere by now, to a server that wants to be paid; raises `NotSubmitted`."""
+        if not await self._learn_privacy():
+            raise unreachable(self._connection.host, "no such host", unknown_name=True)
+        try:
+            self._check_price(model)
+        except InputValidationError as error:
+            raise NotSubmitted(error) from error
 
-    async def _learn_privacy(self) -> None:
-        """The name service was away when the provider was opened, and is back."""
-        self._is_private = await is_private_host(self._connection.host)
-        self._capabilities = replace(self._capabilities, private_links=bool(self._is_private))
+    async def _learn_privacy(self) -> bool:
+        """Whether the name service knows the server now; what was known before stays known."""
+        is_private = await is_private_host(self._connection.host)
+        if is_private is None:
+            return False
+        self._is_private = is_private
+        self._capabilities = replace(self._capabilities, private_links=is_private)
+        return True
 
 
 def _authorization(key: str) -> dict[str, str]:
@@ -165,12 +184,7 @@ def _warnings(settings: Settings, host: str, key: str, *, is_private: bool) -> I
 
 
 def _prompt(request: VideoRequest, model: VideosModel) -> str:
-    """As it is sent: the camera's words come after the caller's, which are never cut."""
-    words = camera_words(request.motion, loop=request.loop)
-    whole = " ".join(part for part in (request.prompt, words) if part)
-    if request.motion is None and len(whole) > model.max_prompt_chars:
-        return request.prompt  # nobody asked for a camera: no reason to refuse the prompt
-    return whole
+    return prompt_with_camera(request, lambda prompt: len(prompt) <= model.max_prompt_chars)
 
 
 def _check_prompt(prompt: str, model: VideosModel) -> None:
@@ -187,7 +201,7 @@ def _fit_picture(request: VideoRequest, model: VideosModel) -> VideoRequest:
         return request
     width, height = model.size(request)
     data = picture.from_data_uri(request.image)
-    if request.aspect == Aspect.SQUARE and width > height:  # what surrounds the square is cut off again
+    if request.aspect == Aspect.SQUARE and width != height:  # what surrounds the square is cut off again
         data = picture.widen_to(data, width, height).data
     return replace(request, image=picture.fit_to(data, width, height).data_uri)
 

@@ -77,9 +77,10 @@ _ENGINE: Final = VideosModel(
     is_priced=False,
 )
 """Nothing is known of it: most likely an engine of one's own, which makes what it is asked for."""
+_DATED: Final = r"(-\d{4}-\d\d-\d\d)?"
 _KNOWN: Final = (
-    (r"(^|/)sora-2-pro\b", replace(_SORA, credits_per_second=Credits.of(30))),
-    (r"(^|/)sora-2\b", _SORA),
+    (rf"(^|/)sora-2-pro{_DATED}$", replace(_SORA, credits_per_second=Credits.of(30))),
+    (rf"(^|/)sora-2{_DATED}$", _SORA),
     (r"", _ENGINE),
 )
 """By the ends of their names, since gateways put the vendor's in front."""

@@ -34,6 +34,7 @@ _QUOTA: Final = re.compile(r"(?i)insufficient_quota|billing|budget_exceeded|insu
 _KEY: Final = re.compile(
     r"(?i)invalid_api_key|account_deactivated|\b(invalid|incorrect|expired) (api )?key\b"
 )
+_NO_MODEL: Final = re.compile(r"(?is)\bmodel\b.*(not exist|not found)")
 _DAILY: Final = re.compile(r"(?i)\b(per day|daily|RPD)\b")
 
 
@@ -47,7 +48,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: Any, *, host: st
             return _refused_key(host, words)
         case 429:
             return _too_many(host, retry_after(headers), words)
-        case 404 | 405 if "model" not in code:
+        case 404 | 405 if "model" not in code and not _NO_MODEL.search(words):
             return NotSubmitted(wrong_place(host).with_detail(words or None), retry_after=UNREACHABLE_RETRY)
         case _ if status < 400:
             moved = ProviderError(f"{host} redirects instead of answering: correct OPENAI_VIDEOS_BASE_URL.")

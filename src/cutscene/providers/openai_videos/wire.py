@@ -10,9 +10,10 @@ from cutscene.errors import CancelledError
 from cutscene.media import picture
 from cutscene.providers import Done, Failed, Pending, Submitted, TaskState
 from cutscene.providers.connection import Call, File
-from cutscene.providers.openai_videos.failures import read_failure
+from cutscene.providers.failures import read_failure
+from cutscene.providers.openai_videos.failures import FAMILIES
 from cutscene.providers.openai_videos.models import CREDITS_PER_USD, VideosModel
-from cutscene.providers.values import as_credits, as_number, as_task_id, mapping, task_path, text
+from cutscene.providers.values import as_credits, as_progress, as_task_id, mapping, task_path, text
 
 __all__ = [
     "ACCOUNT",
@@ -118,7 +119,7 @@ def read_state(
         return None
     match _STATUSES.get(status.lower()):
         case ("queued" | "in_progress") as stage:
-            return Pending(_progress(answer), queued=stage == "queued")
+            return Pending(as_progress(answer.get("progress"), whole=100), queued=stage == "queued")
         case "completed":
             return Done((link,), charged, _facts(answer), headers)
         case "failed":
@@ -132,13 +133,7 @@ def read_state(
 def _failed(answer: Mapping[str, Any], charged: Credits | None, pause: float) -> Failed:
     error = mapping(answer.get("error"))
     reason = text(error.get("message")) or text(answer.get("error"))
-    return read_failure(text(error.get("code")), reason, charged, pause=pause)
-
-
-def _progress(answer: Mapping[str, Any]) -> float | None:
-    """Of percents."""
-    percents = as_number(answer.get("progress"))
-    return None if percents is None else min(1.0, max(0.0, percents / 100))
+    return read_failure(FAMILIES, text(error.get("code")), reason, charged, pause=pause)
 
 
 def _charged(answer: Mapping[str, Any]) -> Credits | None:
@@ -147,9 +142,18 @@ def _charged(answer: Mapping[str, Any]) -> Credits | None:
 
 
 def _facts(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Without links, which some servers add: they may be signed."""
+    """Its single values and those of ``usage``, without links: servers put them anywhere, perhaps signed."""
+    usage = _single_values(mapping(answer.get("usage")))
+    return {**_single_values(answer), **({"usage": usage} if usage else {})}
+
+
+def _single_values(of: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
-        for name, value in answer.items()
-        if not (isinstance(value, str) and "://" in value) and name not in ("output", "data", "metadata")
+        for name, value in of.items()
+        if not isinstance(value, (Mapping, list)) and not _is_link(value)
     }
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and ("://" in value or value.startswith("/"))

@@ -22,7 +22,7 @@ from cutscene.providers import (
     Submitted,
     TaskState,
 )
-from cutscene.providers.camera import camera_words
+from cutscene.providers.camera import prompt_with_camera
 from cutscene.providers.choice import choose_model
 from cutscene.providers.connection import Connection, open_connection
 from cutscene.providers.runway import models
@@ -186,12 +186,7 @@ def _models(flavor: Flavor, settings: Settings, *, is_live: bool) -> tuple[Runwa
 
 
 def _prompt(request: VideoRequest, model: RunwayModel) -> str:
-    """As it is sent: the camera's words come after the caller's, which are never cut."""
-    words = camera_words(request.motion, loop=request.loop)
-    whole = " ".join(part for part in (request.prompt, words) if part)
-    if request.motion is None and not _fits(whole, model):
-        return request.prompt  # nobody asked for a camera: no reason to refuse the prompt
-    return whole
+    return prompt_with_camera(request, lambda prompt: _fits(prompt, model))
 
 
 def _fits(prompt: str, model: RunwayModel) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from cutscene.domain import Credits
 from cutscene.errors import CancelledError
 from cutscene.providers import Done, Failed, Pending, TaskState
-from cutscene.providers.runway.failures import read_failure
+from cutscene.providers.failures import read_failure
+from cutscene.providers.runway.failures import FAMILIES
 
 __all__ = ["Report", "to_state"]
 
@@ -22,8 +23,8 @@ class Report:
     progress: float | None
     links: tuple[str, ...]
     charged: Credits | None
-    code: str | None
-    """The vendor's, of a failure."""
+    code: str
+    """The vendor's, of a failure; "" where it gives none."""
     reason: str
     raw: Mapping[str, Any]
 
@@ -38,7 +39,7 @@ def to_state(report: Report, *, pause: float) -> TaskState:
         case "SUCCEEDED":
             return Done(report.links, report.charged, _without_links(report.raw))
         case "FAILED":
-            return read_failure(report.code, report.reason, report.charged, pause=pause)
+            return read_failure(FAMILIES, report.code, report.reason, report.charged, pause=pause)
         case "CANCELLED" | "CANCELED":
             return Failed(CancelledError("The generation was cancelled at Runway."), report.charged)
         case status:  # whatever it means, the task has not ended: its deadline decides

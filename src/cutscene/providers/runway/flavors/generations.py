@@ -58,7 +58,7 @@ def read_state(answer: Any, pause: float) -> TaskState | None:
         progress=as_progress(answer.get("progress")),
         links=tuple(_links(items(answer.get("output")))),
         charged=as_credits(answer.get("credits_used")),
-        code=text(answer.get("failure_code")) or None,
+        code=text(answer.get("failure_code")),
         reason=text(answer.get("failure")),
         raw=answer,
     )

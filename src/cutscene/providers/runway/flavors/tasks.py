@@ -94,7 +94,7 @@ def read_state(answer: Any, pause: float) -> TaskState | None:
         progress=as_progress(answer.get("progress")),
         links=tuple(link for link in items(answer.get("output")) if isinstance(link, str)),
         charged=as_credits(mapping(answer.get("cost")).get("credits")),
-        code=text(answer.get("failureCode")) or None,
+        code=text(answer.get("failureCode")),
         reason=text(answer.get("failure")),
         raw=answer,
     )
