@@ -116,7 +116,8 @@ async def _provider(
     try:
         provider = await providers.get("video", name)
     except CutsceneError as error:
-        yield Finding(name, Verdict.ERROR if is_default else Verdict.OFF, str(error))
+        is_wanted = is_default or name == settings.fallback_provider
+        yield Finding(name, Verdict.ERROR if is_wanted else Verdict.OFF, str(error))
         return
     able = provider.capabilities()
     for warning in able.warnings:

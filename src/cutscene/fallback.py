@@ -17,18 +17,11 @@ from sqlalchemy import Row
 from cutscene import transitions
 from cutscene.database import Database
 from cutscene.domain import Fallback, VideoRequest
-from cutscene.errors import (
-    CutsceneError,
-    InputValidationError,
-    NotFoundError,
-    ProviderAuthError,
-    QuotaExceededError,
-    RateLimitError,
-)
+from cutscene.errors import CutsceneError, DatabaseAwayError
 from cutscene.plan import Offer
 from cutscene.providers import Providers
 
-__all__ = ["Understudy"]
+__all__ = ["Understudy", "offer_of"]
 
 _log = structlog.get_logger()
 
@@ -51,21 +44,31 @@ class Understudy:
         if job.may_fall_back_to is None:
             return False
         reason = Fallback(instead_of=job.provider, error_code=why.code, error=str(why))
+        offer = await offer_of(self._providers, job.may_fall_back_to, VideoRequest.from_json(job.request))
+        if offer is None:
+            return False
         try:
-            provider = await self._providers.get("video", job.may_fall_back_to)
-            request = replace(VideoRequest.from_json(job.request), model=None)
-            offer = Offer.of(provider, request)
             steps_in = await self._database.write(
                 transitions.change_provider, job.id, handover, offer, reason, failed
             )
-        except _UNABLE as error:
-            _log.warning("fallback_unable", job=job.id, provider=job.may_fall_back_to, reason=str(error))
+        except DatabaseAwayError:
+            raise
+        except CutsceneError as error:  # it is closed itself, or the tenant's budget is too small for it
+            _log.warning("fallback_unable", job=job.id, provider=offer.provider, reason=str(error))
             return False
         if steps_in:
-            _log.warning("fallback", job=job.id, provider=provider.id, instead_of=job.provider, code=why.code)
+            _log.warning(
+                "fallback", job=job.id, provider=offer.provider, instead_of=job.provider, code=why.code
+            )
             self._slot_freed()
         return steps_in
 
 
-_UNABLE = (InputValidationError, NotFoundError, ProviderAuthError, QuotaExceededError, RateLimitError)
-"""It makes no such clips, is not there, is paused itself, or the tenant's budget is too small for it."""
+async def offer_of(providers: Providers, name: str, request: VideoRequest) -> Offer | None:
+    """How another provider would make it, by a model of its own. None where it cannot, whatever is wrong."""
+    try:
+        return Offer.of(await providers.get("video", name), replace(request, model=None))
+    except Exception as error:  # noqa: BLE001 -- what is wrong with the other one must not end the job
+        reason = str(error) if isinstance(error, CutsceneError) else type(error).__name__
+        _log.warning("fallback_unable", provider=name, reason=reason)
+        return None

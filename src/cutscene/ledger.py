@@ -152,7 +152,8 @@ def open_amount(connection: Connection, segment_id: str) -> Credits:
 def least_held(connection: Connection, provider: str) -> Credits:
     """The smallest hold of a job that waits for a provider; nothing where none does."""
     held = sa.select(sa.func.min(table.c.milli_credits)).join(jobs, jobs.c.id == table.c.job_id)
-    waiting = held.where(job_queued, jobs.c.provider == provider, table.c.kind == "hold")
+    there = (jobs.c.provider == provider) & (table.c.provider == provider)  # not what it held with another
+    waiting = held.where(job_queued, there, table.c.kind == "hold")
     return Credits(connection.execute(waiting).scalar() or 0)
 
 

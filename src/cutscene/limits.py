@@ -45,8 +45,8 @@ class Pause:
 
     @property
     def is_long(self) -> bool:
-        """Worth another provider, where there is one."""
-        return self.seconds > LONG
+        """Worth another provider, where there is one. What refuses jobs does not end by itself."""
+        return self.refuses_jobs or self.seconds > LONG
 
     @property
     def error(self) -> CutsceneError:

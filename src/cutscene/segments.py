@@ -36,6 +36,7 @@ __all__ = [
     "read",
     "record_task",
     "reopen",
+    "was_sent",
 ]
 
 OPEN: Final = tuple(state for state in SegmentState if not state.final)
@@ -149,6 +150,12 @@ def forget_unsent(connection: Connection, job_id: str, *, beyond: int) -> None:
     """Drop the segments behind so many first ones, none of which was ever sent."""
     behind = (table.c.job_id == job_id) & (table.c.position >= beyond) & table.c.posted_at.is_(None)
     connection.execute(sa.delete(table).where(behind))
+
+
+def was_sent(connection: Connection, job_id: str, *, beyond: int) -> bool:
+    """Whether any attempt was made at a segment behind so many first ones."""
+    behind = (table.c.job_id == job_id) & (table.c.position >= beyond) & table.c.posted_at.is_not(None)
+    return connection.execute(sa.select(table.c.id).where(behind).limit(1)).first() is not None
 
 
 def lose_footage(connection: Connection, segment_id: str, key: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
@@ -21,6 +21,7 @@ from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Fallback, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
+from cutscene.fallback import offer_of
 from cutscene.fingerprint import fingerprint, is_same
 from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
@@ -102,27 +103,16 @@ class Studio:
             )
         await self._worker.ensure()
         await self._review_pause(chosen)
-        offer, understudy, fallback = await self._offer(chosen, request, named=provider is not None)
-        job = jobs.NewJob(
+        row = await self._record_with_whom_it_can(
+            chosen,
+            named=provider is not None,
             id=f"job_{secrets.token_hex(8)}",
             tenant=tenant,
             run=run,
             idempotency_key=idempotency_key,
             request=request,
-            provider=offer.provider,
-            model=offer.model,
             priority=priority,
-            plan=offer.plan_as_json,
             skill=skill,
-            may_fall_back_to=understudy,
-            fallback=fallback,
-        )
-        row = await self._database.write(
-            transitions.submit,
-            job,
-            offer.estimates,
-            offer.account(tenant, job.id),
-            self.settings.max_concurrent,
         )
         self._worker.wake()
         return await self._job(row)
@@ -292,25 +282,30 @@ class Studio:
             allow_private=self.settings.allow_private_urls,
         )
 
-    async def _offer(
-        self, chosen: Provider, request: VideoRequest, *, named: bool
-    ) -> tuple[Offer, str | None, Fallback | None]:
-        """Who makes it, who may step in later, and why that one does already.
+    async def _record_with_whom_it_can(
+        self, chosen: Provider, *, named: bool, request: VideoRequest, **job: Any
+    ) -> Row[Any]:
+        """The chosen provider makes it, or who steps in for it, later or, where it is paused for long, now.
 
         For a provider that was asked for by name nobody steps in.
         """
-        offer, other = Offer.of(chosen, request), self.settings.fallback_provider
+        facts = {"request": request, **job}
+        own, other = Offer.of(chosen, request), self.settings.fallback_provider
         if named or other in {"", chosen.id}:
-            return offer, None, None
+            return await self._record(own, facts)
         pause = await self._database.read(limits.pause_of, chosen.id)
-        if pause is None or not pause.is_long:
-            return offer, other, None
-        try:
-            understudy = await self._providers.get("video", other)
+        if pause is not None and pause.is_long and (offer := await offer_of(self._providers, other, request)):
             reason = Fallback(instead_of=chosen.id, error_code=pause.code, error=str(pause.error))
-            return Offer.of(understudy, replace(request, model=None)), None, reason
-        except InputValidationError:
-            return offer, other, None  # it makes no such clips
+            with suppress(CutsceneError):  # closed itself, or too dear for the tenant
+                return await self._record(offer, {**facts, "fallback": reason})
+        return await self._record(own, {**facts, "may_fall_back_to": other})
+
+    async def _record(self, offer: Offer, facts: Mapping[str, Any]) -> Row[Any]:
+        new = jobs.NewJob(provider=offer.provider, model=offer.model, plan=offer.plan_as_json, **facts)
+        account = offer.account(new.tenant, new.id)
+        return await self._database.write(
+            transitions.submit, new, offer.estimates, account, self.settings.max_concurrent
+        )
 
     async def _review_pause(self, provider: Provider) -> None:
         """Whoever has just bought credits or mended the key need not wait for a worker to notice."""

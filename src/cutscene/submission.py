@@ -219,7 +219,9 @@ class Submissions:
                 await self._database.write(segments.count_refusal, segment.id, seconds)
             if is_call:
                 await self._pause(job.provider, seconds, refusal.error)
-            await self._put_back(job.id, handover, after=seconds)
+            # A long pause holds it as it holds all others, so that somebody may step in.
+            is_held = is_call and seconds > limits.LONG
+            await self._put_back(job.id, handover, after=0.0 if is_held else seconds)
 
     async def _close(self, job: Row[Any], handover: int, segment_id: str, refusal: NotSubmitted) -> None:
         """The account is refused whatever it asks. Who finds out fails, the others wait."""

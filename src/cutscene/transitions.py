@@ -6,7 +6,7 @@ Job, segment, ledger and slot never disagree, and doing a transition twice chang
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
@@ -123,6 +123,8 @@ def change_provider(
         return False
     earlier = [segments.lock(connection, segment.id) for segment in segments.latest(connection, job_id)]
     if any(segment.state != SegmentState.PLANNED and segment.id != failed for segment in earlier):
+        return False
+    if segments.was_sent(connection, job_id, beyond=len(offer.plan)):
         return False
     limits.refuse_if_closed(connection, offer.provider)
     for segment in earlier:
@@ -332,15 +334,20 @@ def retry(connection: Connection, tenant: str, job_id: str) -> None:
     tenants.lock(connection, tenant)
     job = jobs.get(connection, tenant, job_id)
     last = segments.lock(connection, segments.current(connection, job_id).id)
-    is_accepted = last.state in {SegmentState.SUCCEEDED, SegmentState.RUNNING}
+    is_accepted = last.state in _ACCEPTED
     if not jobs.requeue(connection, job_id, is_accepted=is_accepted):
         raise ConflictError(f"Job {job_id} is {job.state}: only failed or cancelled jobs can be retried.")
     _free_slot(connection, job_id)
     planned = [] if is_accepted else plan_again(connection, job_id, after=last.id)
+    # What goes on from footage that is made anew is made anew itself.
+    keeps = {SegmentState.PLANNED, *(_ACCEPTED if is_accepted else ())}
     for later in segments.latest(connection, job_id)[last.position + 1 :]:
-        if later.state != SegmentState.PLANNED:
+        if later.state not in keeps:
             planned.append(_plan_after(connection, later))
     _start_waiting(connection, tenant, planned)
+
+
+_ACCEPTED: Final = frozenset({SegmentState.SUCCEEDED, SegmentState.RUNNING})
 
 
 def write_off(connection: Connection, longest_life: Mapping[str, float]) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import cutscene
+from cutscene import limits
 from cutscene.domain import Credits, JobState, VideoRequest
 from cutscene.errors import CutsceneError, InputValidationError, QuotaExceededError
 from cutscene.ledger import Grouping
@@ -56,6 +57,63 @@ async def test_an_empty_account_is_stepped_in_for_at_once_and_from_then_on(
         assert await made_by(studio, comes_later.id) == replaced
         assert await money(studio) == (Credits(), Credits())
     assert vendor.calls("post") == ["[closed] castle"]
+
+
+async def test_who_finds_out_that_the_day_is_used_up_is_stepped_in_for_too(
+    settings: Settings, vendor: ScriptedProvider
+) -> None:
+    async with cutscene.open(settings) as studio:
+        job = await studio.submit("acme", ask("[daily] castle"))
+        assert await made_by(studio, job.id) == ("local", "scripted", "QUOTA_EXCEEDED_ERROR")
+    assert len(vendor.calls("post")) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_until_a_closed_account_is_open_again_somebody_steps_in(settings: Settings) -> None:
+    async with cutscene.open(settings, work="no") as studio:
+        await paused(studio, "scripted", 50, refuses_jobs=True)
+        assert (await studio.submit("acme", ask("castle"))).provider == "local"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_job_waits_where_nobody_can_step_in_at_once(settings: Settings) -> None:
+    """The other one is closed itself, too dear for the tenant, or cannot be opened at all."""
+    async with cutscene.open(settings, work="no") as studio:
+        await paused(studio, "scripted", 900)
+        await paused(studio, "local", 300, refuses_jobs=True)
+        assert (await studio.submit("acme", ask("castle"))).provider == "scripted"
+    dear = settings.model_copy(update={"provider": "local", "fallback_provider": "scripted"})
+    async with cutscene.open(dear, work="no") as studio:
+        await paused(studio, "local", 900)
+        await studio.set_limits("zen", monthly_credits=Credits.of(3))
+        assert (await studio.submit("zen", ask("castle"))).provider == "local"
+    async with cutscene.open(without_address(settings), work="no") as studio:
+        job = await studio.submit("acme", ask("castle"))
+        assert (job.provider, job.state) == ("scripted", JobState.QUEUED)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("trouble", "error"), [("[fail][passing]", "The scripted vendor failed."), ("[closed]", "is empty")]
+)
+async def test_who_cannot_be_opened_makes_nothing_worse(
+    settings: Settings, vendor: ScriptedProvider, trouble: str, error: str
+) -> None:
+    async with cutscene.open(without_address(settings)) as studio:
+        job = await studio.submit("acme", ask(trouble))
+        with pytest.raises(CutsceneError, match=error):
+            await studio.wait("acme", job.id, timeout=60)
+        assert await money(studio) == (Credits(), Credits())
+
+
+def without_address(settings: Settings) -> Settings:
+    return settings.model_copy(update={"fallback_provider": "openai-videos"})
+
+
+async def paused(studio: Studio, provider: str, seconds: float, *, refuses_jobs: bool = False) -> None:
+    pause = limits.Pause(provider, seconds, "The day is used up.", "QUOTA_EXCEEDED_ERROR", refuses_jobs)
+    await studio._database.write(limits.register, [provider])
+    await studio._database.write(limits.pause, pause)
 
 
 async def test_who_never_takes_the_call_is_stepped_in_for(

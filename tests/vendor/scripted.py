@@ -104,6 +104,9 @@ class ScriptedProvider:
             raise NotSubmitted(InputValidationError("The scripted vendor refuses this prompt."))
         if "[closed]" in prompt:
             raise NotSubmitted(QuotaExceededError("The scripted account is empty."), closed_for=300)
+        if "[daily]" in prompt:
+            used_up = QuotaExceededError("The scripted day is used up.")
+            raise NotSubmitted(used_up, retry_after=900.0, passes=True)
         if len(self.calls("post", prompt)) <= _number(prompt, "reject"):
             raise NotSubmitted(RateLimitError("Too fast."), retry_after=0.2)
         task_id = secrets.token_hex(6)
