@@ -23,6 +23,7 @@ __all__ = [
     "Aspect",
     "Clip",
     "Credits",
+    "Fallback",
     "Job",
     "JobState",
     "SegmentState",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cutscene.domain import VideoRequest
+from cutscene.origins import LocalFile, origin_of
 from cutscene.overlays import PictureOverlay, TextOverlay, is_font_file
 
 __all__ = ["fingerprint", "is_same"]
@@ -47,7 +48,7 @@ def _sources(request: VideoRequest) -> Iterator[str]:
 
 def _digest(source: str) -> str:
     """Of the file of that path, if it is one: data, addresses and keys say themselves what they are."""
-    if source.lower().startswith(("data:", "https:", "http:")):
+    if not isinstance(origin_of(source), LocalFile):
         return _NO_FILE
     path = Path(source)
     try:

@@ -24,6 +24,7 @@ from cutscene import storage
 from cutscene.errors import InputValidationError, NotFoundError
 from cutscene.fetch import FetchError, FetchLimits, LinkExpired, fetch, open_session
 from cutscene.media.picture import MAX_BYTES
+from cutscene.storage.files import storage_error
 
 __all__ = ["LIMITS", "DataUri", "Given", "Intake", "Link", "LocalFile", "StoreKey", "origin_of"]
 
@@ -161,11 +162,11 @@ class Intake:
                 return self.check_picture(source)
 
     async def picture(self, source: Any) -> Given:
-        """A picture at hand, not looked into yet; raises `InputValidationError`, `NotFoundError`."""
+        """A picture at hand, not looked into yet; raises `InputValidationError` and what `clip` does."""
         return await self._bring(self.check_picture(source))
 
     async def clip(self, source: Any) -> Given:
-        """A clip at hand; raises `InputValidationError`, `NotFoundError`."""
+        """A clip at hand; raises `InputValidationError`, `NotFoundError`, `StorageError` (no room)."""
         return await self._bring(self.check_clip(source))
 
     async def _bring(self, origin: Origin) -> Given:
@@ -207,8 +208,11 @@ class Intake:
 
     def _next_file(self) -> Path:
         if self._folder is None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            folder = tempfile.TemporaryDirectory(dir=self._scratch)
+            try:
+                self._scratch.mkdir(parents=True, exist_ok=True)
+                folder = tempfile.TemporaryDirectory(dir=self._scratch)
+            except OSError as error:
+                raise storage_error(error, "The scratch folder (CUTSCENE_HOME)") from error
             self._folder = Path(self._stack.enter_context(folder))
         return self._folder / f"source-{len(self._brought)}"
 

@@ -144,7 +144,9 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: Any) -> Any:
         names = _listed(value)
-        if any(not 0 < len(name) <= 63 or not name.isprintable() for name in names):
+        if any(
+            not isinstance(name, str) or not 0 < len(name) <= 63 or not name.isprintable() for name in names
+        ):
             raise ValueError("a model's name has 1 to 63 characters")
         return names
 
@@ -165,7 +167,9 @@ class Settings(BaseSettings):
         sizes = [
             tuple(map(_whole, size.split("x"))) if isinstance(size, str) else size for size in _listed(value)
         ]
-        if any(len(size) != 2 or not all(_is_side(side) for side in size) for size in sizes):
+        if not all(
+            isinstance(size, (tuple, list)) and len(size) == 2 and all(map(_is_side, size)) for size in sizes
+        ):
             raise ValueError("give even pixels from 128 to 4096, such as 1280x720,720x1280")
         return sizes
 
@@ -263,6 +267,8 @@ def _listed(value: Any) -> list[Any]:
     """Of a list, or of a text with commas."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")] if value.strip() else []
+    if not isinstance(value, (tuple, list)):
+        raise ValueError("give a list")  # noqa: TRY004 -- the kind that pydantic tells
     return list(value)
 
 
@@ -270,6 +276,10 @@ def _whole(value: Any) -> int:
     """-1 for what is no whole number."""
     written = str(value).strip()
     return int(written) if written.isascii() and written.isdecimal() and len(written) < 6 else -1
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, (tuple, list)) and len(size) == 2 and all(map(_is_side, size))
 
 
 def _is_side(side: Any) -> bool:

@@ -134,7 +134,8 @@ class Studio:
         ``clip`` is one of the tenant's jobs or keys, a local path or a data URI. Without a prompt the job's
         own is used again. ``specs`` are fields of `Specs` that are to differ from the clip's. What is
         ``submitted`` beside are further fields of `VideoRequest`, and ``run``, ``priority``,
-        ``idempotency_key`` and ``skill`` as `submit` has them; ``local_files`` is as there.
+        ``idempotency_key`` and ``skill`` as `submit` has them, but that the clip must still be there;
+        ``local_files`` is as there.
         """
         options = {name: submitted.pop(name) for name in _SUBMIT_OPTIONS if name in submitted}
         if JOB_ID.fullmatch(clip):

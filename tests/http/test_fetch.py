@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from cutscene.errors import StorageError
 from cutscene.fetch import Fetched, FetchError, FetchLimits, LinkExpired, fetch, open_session
 
 pytestmark = pytest.mark.anyio
@@ -407,5 +408,5 @@ async def test_a_body_without_any_end_is_refused(origin: Origin) -> None:
 
 async def test_a_target_that_cannot_be_written_is_told(origin: Origin) -> None:
     origin.target = origin.target.parent / "missing" / "footage.mp4"
-    assert "cannot be written: no such file" in await origin.refuse()
+    assert "cannot be written to CUTSCENE_HOME: no such file" in await origin.refuse(kind=StorageError)
     assert origin.requests == []

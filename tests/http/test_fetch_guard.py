@@ -268,7 +268,7 @@ async def test_a_redirect_is_followed_character_for_character(tmp_path: Path) ->
     ["", "x", "/etc/passwd", "ftp://example.com/x", "http://", "http:///x", "http://[::1/", "http://h:99999/",
      "http://h:0/", "http://exa mple/", "http://h/\r\nX-Evil: 1", "http://ä.example/", "http://h/\x00",
      "http://user:hidden@example.com/", "http://user@example.com/", "unix:///run/docker.sock",
-     "http://good.example\\@127.0.0.1/", "http://h/" + "x" * 8000],
+     "http://good.example\\@127.0.0.1/", "http://[::1]@/", "http://h/" + "x" * 8000],
 )  # fmt: skip
 async def test_what_is_no_link_is_refused(guarded: aiohttp.ClientSession, tmp_path: Path, link: str) -> None:
     with pytest.raises(FetchError, match="link") as caught:

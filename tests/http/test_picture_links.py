@@ -24,7 +24,7 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from cutscene.addresses import public_socket
-from cutscene.errors import CutsceneError, InputValidationError
+from cutscene.errors import CutsceneError, InputValidationError, StorageError
 from cutscene.fetch import FetchLimits, open_session
 from cutscene.media.picture import MAX_BYTES, read_picture
 from cutscene.origins import LIMITS, Intake
@@ -210,9 +210,26 @@ async def test_a_link_is_fetched_once_for_all_its_uses(server: Server, anywhere:
     assert not Path(one.source).exists()
 
 
-async def test_a_cut_is_mended(server: Server, anywhere: Taker) -> None:
-    server.answers = [http(PICTURE[:100], length=len(PICTURE)), http()]
+@pytest.mark.parametrize("etag", ['"a"', '"a\x01b"'])
+async def test_a_cut_is_mended(server: Server, anywhere: Taker, etag: str) -> None:
+    """What cannot be sent back proves nothing: the file is fetched anew."""
+    server.answers = [http(PICTURE[:100], f"ETag: {etag}", length=len(PICTURE)), http()]
     assert await anywhere.take(server.link) == PICTURE
+
+
+@pytest.mark.parametrize("encoding", ["", "IDENTITY", "aws-chunked"])
+async def test_a_word_that_changes_nothing_is_no_compression(
+    server: Server, anywhere: Taker, encoding: str
+) -> None:
+    server.answers = [http(PICTURE, f"Content-Encoding: {encoding}")]
+    assert await anywhere.take(server.link) == PICTURE
+
+
+async def test_a_full_disk_is_not_the_callers_fault(server: Server, anywhere: Taker) -> None:
+    server.answers = [http()]
+    anywhere.scratch.write_bytes(b"a file where a folder is needed")
+    with pytest.raises(StorageError, match=r"The scratch folder .* a file stands where a folder is needed"):
+        await anywhere.take(server.link)
 
 
 def test_the_limits_are_those_of_pictures() -> None:
@@ -233,7 +250,11 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("host", ADDRESSES)
-async def test_no_spelling_of_an_address_gets_through(server: Server, guarded: Taker, host: str) -> None:
+async def test_no_spelling_of_an_address_gets_through(
+    server: Server, guarded: Taker, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a port that is allowed: the address alone decides."""
+    monkeypatch.setattr("cutscene.addresses.PORTS", frozenset({server.port}))
     server.answers = [http()]
     await guarded.refuse(f"https://{host}:{server.port}/latest/meta-data?{SIGNED}")
     assert server.connections == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
+from pydantic import ValidationError
 
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import InputValidationError, ProviderError
@@ -397,6 +398,19 @@ def test_a_wrong_setting_is_named(
     with pytest.raises(InputValidationError) as refused:
         Settings.load()
     assert str(refused.value).startswith(f"OPENAI_VIDEOS_{variable}: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("sizes", [5], "give even pixels"),
+        ("seconds", 5, "give a list"),
+        ("model", [5], "a model's name"),
+    ],
+)
+def test_a_wrong_value_from_a_script_is_named(name: str, value: Any, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        Settings(**{f"openai_videos_{name}": value})
 
 
 async def test_without_a_server_it_says_what_to_set(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ _EXPIRED: Final = frozenset({401, 403, 404, 410})
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LINK: Final = re.compile(r"[\x21-\x7e]{1,8000}")
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
+_AS_IT_IS: Final = frozenset({"", "identity", "aws-chunked"})  # the last is how it was once uploaded
 _PROSE: Final = re.compile(r"text/|.*(html|xml|json|javascript)")
 """Types of pages and messages: what a gateway or a login form answers in a file's place."""
 
@@ -163,7 +164,7 @@ def _checked(link: str) -> URL:
     try:
         url = URL(link, encoded=True)  # signed: not a character may change
         valid = bool(_LINK.fullmatch(link) and url.scheme in ("http", "https") and url.raw_host and url.port)
-    except ValueError:
+    except (ValueError, IndexError):  # the parser's own, of an empty port for one
         valid = False
     if not valid:
         raise FetchError("The link is not a valid http or https link.")
@@ -177,7 +178,7 @@ def _redirected(url: URL, location: str) -> URL:
         raise FetchError("The link redirects without a word where to.")
     try:
         target = _checked(str(url.join(URL(location, encoded=True))))
-    except ValueError:
+    except (ValueError, IndexError):
         raise FetchError("The link redirects to something that is not a link.") from None
     if url.scheme == "https" and target.scheme != "https":
         raise FetchError("The link redirects from https to http, which is not allowed.")
@@ -213,7 +214,7 @@ def _check_kind(response: aiohttp.ClientResponse) -> None:
         raise FetchError(
             f"{response.url.raw_host} answered with {response.content_type[:80]} in place of the file."
         )
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _AS_IT_IS:
         raise FetchError(f"{response.url.raw_host} sent the file compressed, which was not asked for.")
     chunked = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
     if response.content_length is None and not chunked:
@@ -224,4 +225,5 @@ def _check_kind(response: aiohttp.ClientResponse) -> None:
 
 def _validator(response: aiohttp.ClientResponse) -> str | None:
     etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+    validator = etag if etag.startswith('"') else response.headers.get("Last-Modified")
+    return validator if validator is not None and validator.isprintable() else None  # it is sent back

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
+from cutscene.errors import StorageError
 from cutscene.fetch.failures import FetchError, LinkExpired
 
 __all__ = ["Sink", "local_file", "read_local"]
@@ -24,7 +25,7 @@ class Sink:
     """Counts, hashes and bounds what is written to ``target``.
 
     Opening, truncating and closing are quick; hashing and writing go to a thread.
-    Raises `FetchError` when the target cannot be written or is given too much.
+    Raises `StorageError` when the target cannot be written, `FetchError` when it is given too much.
     """
 
     def __init__(self, target: Path, max_bytes: int) -> None:
@@ -90,8 +91,9 @@ class Sink:
         self._file.writelines(batch)
 
 
-def _unwritable(error: OSError) -> FetchError:
-    return FetchError(f"The download cannot be written: {(error.strerror or 'unknown reason').lower()}.")
+def _unwritable(error: OSError) -> StorageError:
+    reason = (error.strerror or "unknown reason").lower()
+    return StorageError(f"A download cannot be written to CUTSCENE_HOME: {reason}.")
 
 
 def local_file(link: str, root: Path | None) -> Path:
