@@ -1,0 +1,240 @@
+"""When to look at a generation, from how long such generations took. Pure: seconds in, seconds out.
+
+No two looks are further apart than the interval, and a fixed interval has the fewest looks that keep
+this rule. So what can be chosen is where inside the interval the last ones lie: a `Pace` has them where
+the delay is least at no more looks than the fixed interval has, with the spread that this has here.
+`docs/decisions/0011-looks-when-it-is-likely.md` has the figures.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["KEPT", "Course", "Ending", "Pace", "fixed_gap"]
+
+KEPT: Final = 40
+"""Endings that are learned from: the latest."""
+_SPREAD: Final = 0.1
+"""Part of the interval that a fixed gap may be shorter by, so that jobs that began together drift apart."""
+_ENOUGH: Final = 4
+"""Endings that say nothing yet."""
+_SPARE: Final = 0.05
+"""Looks of each generation that learning may cost."""
+_CELLS: Final = 40
+"""Of an interval: how finely times are told apart."""
+_MOST_CELLS: Final = 600
+_ROUNDS: Final = 30
+"""In which the density settles."""
+_CLOSEST: Final = 0.05
+"""Part of the interval that two looks are apart at the least."""
+_PRICES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+"""What a look is worth, in intervals of delay, until there are not too many."""
+_OPTIONS: Final = 20
+_RATIOS: Final = np.linspace(0.5, 2.0, 301)
+"""Of the time that a generation took to the time that its progress promised."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What was seen of the end of a generation, seconds from its beginning."""
+
+    after: float
+    """It was at work still."""
+    by: float
+    """It had ended."""
+    promised: float | None = None
+    """When it was to end, by the progress that it had at ``after``."""
+
+
+@dataclass(slots=True)
+class Course:
+    """What the looks at one generation have seen, seconds of one clock."""
+
+    began: float
+    """Without the time that it was queued for."""
+    seen: float | None
+    """When it was last seen at work, or had not begun; None: nobody saw it."""
+    promised: float | None = None
+    """Seconds from its beginning to its end, by its progress."""
+    is_queued: bool = False
+    _unsure: float = 0.0
+    """How far off ``began`` may be."""
+
+    def saw(self, at: float, progress: float | None, *, queued: bool) -> None:
+        """A look that began then found that it has not ended. ``progress``: 0 to 1."""
+        if queued:
+            self.began, self.seen = at, None
+        elif self.is_queued:  # it began between the two looks
+            self._unsure = (at - self.began) / 2
+            self.began += self._unsure
+        self.is_queued = queued
+        if not queued:
+            self.seen = at
+            self.promised = (at - self.began) / progress if progress else None
+
+    def ending(self, by: float, interval: float) -> Ending | None:
+        """What is known where it had ended ``by`` then; None where it is too little to learn from."""
+        if self.seen is None or by - self.seen > 2 * interval:
+            return None
+        after = max(0.0, self.seen - self.began - self._unsure)
+        return Ending(after, by - self.began + self._unsure, self.promised)
+
+
+def fixed_gap(interval: float) -> float:
+    """Seconds to the next look, where nothing is known."""
+    return interval * random.uniform(1 - _SPREAD, 1.0)  # noqa: S311 -- spreads load, hides nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Learned from the endings of like generations. Made by `learn`."""
+
+    interval: float
+    _start: float
+    """Before which no look but the longest gap makes sense."""
+    _cell: float
+    _gaps: Numbers
+    """By the cell that a look falls into."""
+    _costs: Numbers
+    """Of what is to come then: seconds of delay, and looks at their price."""
+    _price: float
+    """Of a look, seconds of delay."""
+    _ratios: _Ratios | None
+    """None: progress says nothing."""
+
+    @classmethod
+    def learn(cls, endings: Sequence[Ending], interval: float) -> Self | None:
+        """None where too little is known."""
+        if len(endings) < _ENOUGH:
+            return None
+        first, last = min(e.after for e in endings), max(e.by for e in endings)
+        start = max(0.0, first - interval)
+        cell = max(interval / _CELLS, (last - start) / _MOST_CELLS)
+        edges = np.arange(start, last + 2 * cell, cell)
+        spans = np.array([(e.after, e.by) for e in endings])
+        plan = _Plan(_density(spans, edges), edges, interval)
+        price, gaps, costs = plan.cheapest()
+        return cls(interval, start, cell, gaps, costs, price, _Ratios.learn(endings))
+
+    def gap(self, elapsed: float, promised: float | None = None) -> float:
+        """Seconds from a look that found it at work ``elapsed`` seconds after its beginning to the next.
+
+        ``promised``: when it is to end by its progress, None where it has not told any.
+        """
+        gap, cost = self._by_duration(elapsed)
+        if self._ratios is not None and promised is not None:
+            other, its_cost = self._by_progress(elapsed, promised, self._ratios)
+            if its_cost < cost:
+                gap = other
+        return min(max(gap, self.interval * _CLOSEST), self.interval)
+
+    def _by_duration(self, elapsed: float) -> tuple[float, float]:
+        """The gap and what it costs."""
+        if elapsed <= self._start:
+            return self.interval, np.inf
+        at = int((elapsed - self._start) / self._cell)
+        if at >= len(self._gaps):
+            return self.interval, np.inf
+        return float(self._gaps[at]), float(self._costs[at])
+
+    def _by_progress(self, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
+        """One step ahead: as if what comes after the next look were the longest gaps alone."""
+        ends = promised * ratios.values - elapsed
+        first = int(np.searchsorted(ends, 0.0, side="right"))
+        if first == len(ends):
+            return self.interval, np.inf
+        ends, weights = ends[first:], ratios.weights[first:]
+        within = ends[: np.searchsorted(ends, self.interval)]
+        options = np.append(within[:: max(1, len(within) // _OPTIONS)], self.interval)
+        looks = np.maximum(0.0, np.ceil((ends - options[:, None]) / self.interval))
+        late = options[:, None] + looks * self.interval - ends
+        costs = (late + looks * self._price) @ weights / weights.sum()
+        best = int(costs.argmin())
+        return float(options[best]), float(costs[best]) + self._price
+
+
+@dataclass(frozen=True, slots=True)
+class _Ratios:
+    """Of the time that a generation took to the time that its progress promised, and how likely each is."""
+
+    values: Numbers
+    weights: Numbers
+
+    @classmethod
+    def learn(cls, endings: Sequence[Ending]) -> Self | None:
+        spans = np.array([(e.after / e.promised, e.by / e.promised) for e in endings if e.promised])
+        if len(spans) < _ENOUGH:
+            return None
+        density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS)
+        likely = density > 1e-4
+        return cls(_RATIOS[likely], density[likely])
+
+
+def _density(spans: Numbers, edges: Numbers) -> Numbers:
+    """How likely an end in each cell is, the one before each edge, where each span holds one end.
+
+    The most likely one (the self-consistent estimate of Turnbull), smoothed a little in every round
+    (Silverman's EMS), since a few ends are no law.
+    """
+    low, high = spans[:, :1], spans[:, 1:]
+    width = edges[1] - edges[0]
+    inside = np.minimum(high, edges) - np.maximum(low, edges - width)
+    inside = np.maximum(inside / width, 0.0)
+    inside[np.arange(len(spans)), np.searchsorted(edges, spans[:, 1]).clip(0, len(edges) - 1)] += 1e-6
+    density = np.full(len(edges), 1 / len(edges))
+    for _ in range(_ROUNDS):
+        shares = inside * density
+        density = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+        density[1:-1] = 0.2 * density[:-2] + 0.6 * density[1:-1] + 0.2 * density[2:]
+        density /= density.sum()
+    return density
+
+
+class _Plan:
+    """The best looks from every cell on, by dynamic programming from the last one back."""
+
+    def __init__(self, density: Numbers, edges: Numbers, interval: float) -> None:
+        self._edges = edges
+        self._interval = interval
+        self._reach = max(1, int(interval / (edges[1] - edges[0]) + 1e-9))
+        self._density = density
+        self._ended = np.cumsum(density)
+        self._moment = np.cumsum(density * edges)
+
+    def cheapest(self) -> tuple[float, Numbers, Numbers]:
+        """Price of a look, gaps, and costs, where there are no more looks than may be."""
+        for price in _PRICES:
+            gaps, costs, looks = self._solve(price * self._interval)
+            if looks <= self._allowed(looks_from=self._edges[0]):
+                break
+        return price * self._interval, gaps, costs
+
+    def _allowed(self, looks_from: float) -> float:
+        """Looks of the fixed interval, on its way from the first cell."""
+        pace = self._interval
+        return float(self._density @ np.ceil((self._edges - looks_from) / pace - 1e-9)) + _SPARE
+
+    def _solve(self, price: float) -> tuple[Numbers, Numbers, float]:
+        edges, ended, moment = self._edges, self._ended, self._moment
+        count = len(edges)
+        value, looks = np.zeros(count + self._reach), np.zeros(count + self._reach)
+        gaps = np.full(count, self._interval)
+        for at in range(count - 2, -1, -1):
+            left = 1.0 - ended[at]
+            to = slice(at + 1, min(count, at + 1 + self._reach))
+            delays = edges[to] * (ended[to] - ended[at]) - (moment[to] - moment[at])
+            options = delays + value[to]
+            best = int(options.argmin())
+            value[at] = options[best] + price * left
+            looks[at] = looks[at + 1 + best] + left
+            gaps[at] = edges[at + 1 + best] - edges[at]
+        left = np.maximum(1.0 - ended, 1e-9)
+        return gaps, value[:count] / left, float(looks[0])
