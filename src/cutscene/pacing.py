@@ -8,6 +8,7 @@ the delay is least at no more looks than the fixed interval has, with the spread
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +28,10 @@ _ENOUGH: Final = 4
 _SPARE: Final = 0.05
 """Looks of each generation that learning may cost."""
 _CELLS: Final = 40
-"""Of an interval: how finely times are told apart."""
-_MOST_CELLS: Final = 600
+"""Of an interval: how finely times are told apart, where that makes not too many."""
+_MOST_CELLS: Final = 800
+_MOST_INTERVALS: Final = 200
+"""From the first end to the last; further apart, an interval is short anyway."""
 _ROUNDS: Final = 30
 """In which the density settles."""
 _CLOSEST: Final = 0.05
@@ -101,9 +104,9 @@ class Pace:
     _start: float
     """Before which no look but the longest gap makes sense."""
     _cell: float
-    _gaps: Numbers
+    _gaps: list[float]
     """By the cell that a look falls into."""
-    _costs: Numbers
+    _costs: list[float]
     """Of what is to come then: seconds of delay, and looks at their price."""
     _price: float
     """Of a look, seconds of delay."""
@@ -115,14 +118,16 @@ class Pace:
         """None where too little is known."""
         if len(endings) < _ENOUGH:
             return None
-        first, last = min(e.after for e in endings), max(e.by for e in endings)
-        start = max(0.0, first - interval)
-        cell = max(interval / _CELLS, (last - start) / _MOST_CELLS)
-        edges = np.arange(start, last + 2 * cell, cell)
-        spans = np.array([(e.after, e.by) for e in endings])
+        spans = np.array([(ending.after, ending.by) for ending in endings])
+        start = interval * max(0, int(spans.min() / interval) - 1)  # where the fixed interval looks
+        intervals = (spans.max() - start) / interval
+        if intervals > _MOST_INTERVALS:
+            return None
+        cell = interval / min(_CELLS, int(_MOST_CELLS / intervals))
+        edges = start + cell * np.arange(int((spans.max() - start) / cell) + 3)
         plan = _Plan(_density(spans, edges), edges, interval)
         price, gaps, costs = plan.cheapest()
-        return cls(interval, start, cell, gaps, costs, price, _Ratios.learn(endings))
+        return cls(interval, start, cell, gaps.tolist(), costs.tolist(), price, _Ratios.learn(endings))
 
     def gap(self, elapsed: float, promised: float | None = None) -> float:
         """Seconds from a look that found it at work ``elapsed`` seconds after its beginning to the next.
@@ -130,27 +135,26 @@ class Pace:
         ``promised``: when it is to end by its progress, None where it has not told any.
         """
         gap, cost = self._by_duration(elapsed)
-        if self._ratios is not None and promised is not None:
-            other, its_cost = self._by_progress(elapsed, promised, self._ratios)
-            if its_cost < cost:
-                gap = other
+        if promised is not None and self._ratios is not None:
+            far = promised * self._ratios.least > elapsed + self.interval
+            if not (far and gap == self.interval):
+                other, its_cost = self._by_progress(elapsed, promised, self._ratios)
+                gap = other if its_cost < cost else gap
         return min(max(gap, self.interval * _CLOSEST), self.interval)
 
     def _by_duration(self, elapsed: float) -> tuple[float, float]:
         """The gap and what it costs."""
-        if elapsed <= self._start:
-            return self.interval, np.inf
         at = int((elapsed - self._start) / self._cell)
-        if at >= len(self._gaps):
-            return self.interval, np.inf
-        return float(self._gaps[at]), float(self._costs[at])
+        if at < 0 or at >= len(self._gaps):
+            return self.interval, math.inf
+        return self._gaps[at], self._costs[at]
 
     def _by_progress(self, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
         """One step ahead: as if what comes after the next look were the longest gaps alone."""
         ends = promised * ratios.values - elapsed
         first = int(np.searchsorted(ends, 0.0, side="right"))
         if first == len(ends):
-            return self.interval, np.inf
+            return self.interval, math.inf
         ends, weights = ends[first:], ratios.weights[first:]
         within = ends[: np.searchsorted(ends, self.interval)]
         options = np.append(within[:: max(1, len(within) // _OPTIONS)], self.interval)
@@ -167,6 +171,7 @@ class _Ratios:
 
     values: Numbers
     weights: Numbers
+    least: float
 
     @classmethod
     def learn(cls, endings: Sequence[Ending]) -> Self | None:
@@ -175,7 +180,7 @@ class _Ratios:
             return None
         density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS)
         likely = density > 1e-4
-        return cls(_RATIOS[likely], density[likely])
+        return cls(_RATIOS[likely], density[likely], float(_RATIOS[likely][0]))
 
 
 def _density(spans: Numbers, edges: Numbers) -> Numbers:
@@ -213,14 +218,13 @@ class _Plan:
         """Price of a look, gaps, and costs, where there are no more looks than may be."""
         for price in _PRICES:
             gaps, costs, looks = self._solve(price * self._interval)
-            if looks <= self._allowed(looks_from=self._edges[0]):
+            if looks <= self._fixed_looks() + _SPARE:
                 break
         return price * self._interval, gaps, costs
 
-    def _allowed(self, looks_from: float) -> float:
-        """Looks of the fixed interval, on its way from the first cell."""
-        pace = self._interval
-        return float(self._density @ np.ceil((self._edges - looks_from) / pace - 1e-9)) + _SPARE
+    def _fixed_looks(self) -> float:
+        """Of the fixed interval, from the first cell on."""
+        return float(self._density @ np.ceil((self._edges - self._edges[0]) / self._interval - 1e-9))
 
     def _solve(self, price: float) -> tuple[Numbers, Numbers, float]:
         edges, ended, moment = self._edges, self._ended, self._moment
