@@ -13,10 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from cutscene.pacing import KEPT, Course, Ending, Pace, fixed_gap
 
 INTERVAL = 10.0
+CHANCE = random.Random(1)  # noqa: S311 -- the same generations in every run
 RELEARN = 5
 """Generations between two times of learning, once there are a few: workers learn every 20 s."""
 
@@ -27,7 +29,7 @@ Tell = Callable[[float], float | None]
 
 
 def normal(mean: float, deviation: float) -> Take:
-    return lambda _number: max(2.0, random.gauss(mean, deviation))
+    return lambda _number: max(2.0, CHANCE.gauss(mean, deviation))
 
 
 TAKES: dict[str, Take] = {
@@ -38,19 +40,20 @@ TAKES: dict[str, Take] = {
     "45 s, +-3": normal(45, 3),
     "180 s, +-4": normal(180, 4),
     "180 s, +-20": normal(180, 20),
-    "20 to 90 s, any": lambda _number: random.uniform(20, 90),
-    "60 s, log-normal 25%": lambda _number: 60 * math.exp(random.gauss(0, 0.25)),
-    "32 or 75 s": lambda _number: random.choice((random.gauss(32, 1), random.gauss(75, 2))),
-    "62 s, later 47 s": lambda number: random.gauss(62 if number < 200 else 47, 1),
+    "20 to 90 s, any": lambda _number: CHANCE.uniform(20, 90),
+    "60 s, log-normal 25%": lambda _number: 60 * math.exp(CHANCE.gauss(0, 0.25)),
+    "32 or 75 s": lambda _number: CHANCE.choice((CHANCE.gauss(32, 1), CHANCE.gauss(75, 2))),
+    "62 s, later 47 s": lambda number: CHANCE.gauss(62 if number < 200 else 47, 1),
     "62 s, 5% up to 120 s": lambda _number: (
-        random.gauss(62, 1) if random.random() > 0.05 else random.uniform(65, 120)
+        CHANCE.gauss(62, 1) if CHANCE.random() > 0.05 else CHANCE.uniform(65, 120)
     ),
 }
 TELLS: dict[str, Tell] = {
     "none": lambda _part: None,
     "even": lambda part: round(part, 2),
     "slowing down": lambda part: round(0.97 * part**0.8, 2),
-    "off by up to 5%": lambda part: round(min(0.99, part * random.uniform(0.95, 1.05)), 2),
+    "stuck at a half": lambda _part: 0.5,
+    "off by up to 5%": lambda part: round(min(0.99, part * CHANCE.uniform(0.95, 1.05)), 2),
 }
 
 
@@ -98,15 +101,16 @@ def fixed(_course: Course, _now: float) -> float:
     return fixed_gap(INTERVAL)
 
 
+def paced(pace: Pace, course: Course, now: float) -> float:
+    return pace.gap(now, course.promised)
+
+
 def adaptive(durations: Iterable[float], tell: Tell) -> tuple[Side, list[float]]:
     """And the seconds that learning took each time."""
     side, took = Side(), list[float]()
     endings, pace = list[Ending](), None
     for number, seconds in enumerate(durations):
-        known = pace
-        looks, delay, ending = watch(
-            seconds, tell, fixed if known is None else lambda c, now: known.gap(now, c.promised)
-        )
+        looks, delay, ending = watch(seconds, tell, fixed if pace is None else partial(paced, pace))
         side.add(looks, delay)
         endings = [*endings, ending][-KEPT:]
         if number < 12 or number % RELEARN == 0:

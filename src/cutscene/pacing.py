@@ -36,9 +36,17 @@ _ROUNDS: Final = 30
 """In which the density settles."""
 _CLOSEST: Final = 0.05
 """Part of the interval that two looks are apart at the least."""
-_PRICES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)
+_PRICES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """What a look is worth, in intervals of delay, until there are not too many."""
 _OPTIONS: Final = 20
+_TRUST: Final = 0.05
+"""How far off progress is thought to be, part of the whole, where nothing was seen that tells."""
+_SLOW_ANSWER: Final = 2.0
+"""Seconds."""
+_STEADY: Final = 0.25
+"""How far a promise may move between half way and the end, part of it."""
+_MOST: Final = 0.75
+"""Part of the endings that must have kept what their progress promised, or none is believed."""
 _RATIOS: Final = np.linspace(0.5, 2.0, 301)
 """Of the time that a generation took to the time that its progress promised."""
 
@@ -54,7 +62,7 @@ class Ending:
     by: float
     """It had ended."""
     promised: float | None = None
-    """When it was to end, by the progress that it had at ``after``."""
+    """When it was to end, by the progress that it had at ``after``; None where that was no promise."""
 
 
 @dataclass(slots=True)
@@ -68,6 +76,8 @@ class Course:
     promised: float | None = None
     """Seconds from its beginning to its end, by its progress."""
     is_queued: bool = False
+    _promised_first: float | None = None
+    """The same when its progress was a half for the first time."""
     _unsure: float = 0.0
     """How far off ``began`` may be."""
 
@@ -81,14 +91,26 @@ class Course:
         self.is_queued = queued
         if not queued:
             self.seen = at
-            self.promised = (at - self.began) / progress if progress else None
+            self._promise(at, progress)
+
+    def _promise(self, at: float, progress: float | None) -> None:
+        self.promised = (at - self.began) / progress if progress else None
+        if self._promised_first is None and progress and progress >= 0.5:
+            self._promised_first = self.promised
 
     def ending(self, by: float, interval: float) -> Ending | None:
         """What is known where it had ended ``by`` then; None where it is too little to learn from."""
-        if self.seen is None or by - self.seen > 2 * interval:
+        if self.seen is None or by - self.seen > 2 * interval + _SLOW_ANSWER:
             return None
         after = max(0.0, self.seen - self.began - self._unsure)
-        return Ending(after, by - self.began + self._unsure, self.promised)
+        return Ending(after, by - self.began + self._unsure, self._kept_promise())
+
+    def _kept_promise(self) -> float | None:
+        """What stands still, or jumps, foretells nothing, though at the last look it seemed about to end."""
+        first, last = self._promised_first, self.promised
+        if first is None or last is None or abs(last - first) > _STEADY * first:
+            return None
+        return last
 
 
 def fixed_gap(interval: float) -> float:
@@ -108,8 +130,6 @@ class Pace:
     """By the cell that a look falls into."""
     _costs: list[float]
     """Of what is to come then: seconds of delay, and looks at their price."""
-    _price: float
-    """Of a look, seconds of delay."""
     _ratios: _Ratios | None
     """None: progress says nothing."""
 
@@ -124,10 +144,10 @@ class Pace:
         if intervals > _MOST_INTERVALS:
             return None
         cell = interval / min(_CELLS, int(_MOST_CELLS / intervals))
-        edges = start + cell * np.arange(int((spans.max() - start) / cell) + 3)
+        edges = start + cell * np.arange(int((spans.max() - start) / cell) + 3, dtype=np.float64)
         plan = _Plan(_density(spans, edges), edges, interval)
-        price, gaps, costs = plan.cheapest()
-        return cls(interval, start, cell, gaps.tolist(), costs.tolist(), price, _Ratios.learn(endings))
+        gaps, costs = plan.cheapest()
+        return cls(interval, start, cell, gaps.tolist(), costs.tolist(), _Ratios.learn(endings))
 
     def gap(self, elapsed: float, promised: float | None = None) -> float:
         """Seconds from a look that found it at work ``elapsed`` seconds after its beginning to the next.
@@ -150,7 +170,7 @@ class Pace:
         return self._gaps[at], self._costs[at]
 
     def _by_progress(self, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
-        """One step ahead: as if what comes after the next look were the longest gaps alone."""
+        """The same, one step ahead: as if all gaps after that were the longest. A look costs an interval."""
         ends = promised * ratios.values - elapsed
         first = int(np.searchsorted(ends, 0.0, side="right"))
         if first == len(ends):
@@ -160,9 +180,9 @@ class Pace:
         options = np.append(within[:: max(1, len(within) // _OPTIONS)], self.interval)
         looks = np.maximum(0.0, np.ceil((ends - options[:, None]) / self.interval))
         late = options[:, None] + looks * self.interval - ends
-        costs = (late + looks * self._price) @ weights / weights.sum()
+        costs = (late + looks * self.interval) @ weights / weights.sum()
         best = int(costs.argmin())
-        return float(options[best]), float(costs[best]) + self._price
+        return float(options[best]), float(costs[best]) + self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +196,18 @@ class _Ratios:
     @classmethod
     def learn(cls, endings: Sequence[Ending]) -> Self | None:
         spans = np.array([(e.after / e.promised, e.by / e.promised) for e in endings if e.promised])
-        if len(spans) < _ENOUGH:
+        if len(spans) < max(_ENOUGH, _MOST * len(endings)):
             return None
-        density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS)
+        guess = 1 / (1 + ((_RATIOS - 1) / _TRUST) ** 2)
+        density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS, guess)
         likely = density > 1e-4
         return cls(_RATIOS[likely], density[likely], float(_RATIOS[likely][0]))
 
 
-def _density(spans: Numbers, edges: Numbers) -> Numbers:
+def _density(spans: Numbers, edges: Numbers, guess: Numbers | None = None) -> Numbers:
     """How likely an end in each cell is, the one before each edge, where each span holds one end.
+
+    ``guess``: what to think where no span tells; None: that all are as likely.
 
     The most likely one (the self-consistent estimate of Turnbull), smoothed a little in every round
     (Silverman's EMS), since a few ends are no law.
@@ -194,7 +217,8 @@ def _density(spans: Numbers, edges: Numbers) -> Numbers:
     inside = np.minimum(high, edges) - np.maximum(low, edges - width)
     inside = np.maximum(inside / width, 0.0)
     inside[np.arange(len(spans)), np.searchsorted(edges, spans[:, 1]).clip(0, len(edges) - 1)] += 1e-6
-    density = np.full(len(edges), 1 / len(edges))
+    density: Numbers = np.ones(len(edges)) if guess is None else guess
+    density = density / density.sum()
     for _ in range(_ROUNDS):
         shares = inside * density
         density = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
@@ -214,13 +238,13 @@ class _Plan:
         self._ended = np.cumsum(density)
         self._moment = np.cumsum(density * edges)
 
-    def cheapest(self) -> tuple[float, Numbers, Numbers]:
-        """Price of a look, gaps, and costs, where there are no more looks than may be."""
+    def cheapest(self) -> tuple[Numbers, Numbers]:
+        """Gaps, and what is still to come costs, at the lowest price that makes not too many looks."""
         for price in _PRICES:
             gaps, costs, looks = self._solve(price * self._interval)
             if looks <= self._fixed_looks() + _SPARE:
                 break
-        return price * self._interval, gaps, costs
+        return gaps, costs
 
     def _fixed_looks(self) -> float:
         """Of the fixed interval, from the first cell on."""
