@@ -3,7 +3,7 @@
 No two looks are further apart than the interval, and a fixed interval has the fewest looks that keep
 this rule. So what can be chosen is where inside the interval the last ones lie: a `Pace` has them where
 the delay is least at no more looks than the fixed interval has, with the spread that this has here.
-`docs/decisions/0011-looks-when-it-is-likely.md` has the figures.
+`docs/decisions/0011-looks-when-an-end-is-likely.md` has the figures.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ KEPT: Final = 40
 """Endings that are learned from: the latest."""
 _SPREAD: Final = 0.1
 """Part of the interval that a fixed gap may be shorter by, so that jobs that began together drift apart."""
+_FIRST_SPREAD: Final = 0.05
+"""The same of the first gap alone, where more is known."""
 _ENOUGH: Final = 4
 """Endings that say nothing yet."""
 _SPARE: Final = 0.05
@@ -43,6 +45,7 @@ _TRUST: Final = 0.05
 """How far off progress is thought to be, part of the whole, where nothing was seen that tells."""
 _SLOW_ANSWER: Final = 2.0
 """Seconds."""
+_LEAST_PROGRESS: Final = 0.01
 _STEADY: Final = 0.25
 """How far a promise may move between half way and the end, part of it."""
 _MOST: Final = 0.75
@@ -94,9 +97,11 @@ class Course:
             self._promise(at, progress)
 
     def _promise(self, at: float, progress: float | None) -> None:
-        self.promised = (at - self.began) / progress if progress else None
-        if self._promised_first is None and progress and progress >= 0.5:
-            self._promised_first = self.promised
+        self.promised = None
+        if progress is not None and progress >= _LEAST_PROGRESS:
+            self.promised = (at - self.began) / progress
+            if self._promised_first is None and progress >= 0.5:
+                self._promised_first = self.promised
 
     def ending(self, by: float, interval: float) -> Ending | None:
         """What is known where it had ended ``by`` then; None where it is too little to learn from."""
@@ -115,7 +120,11 @@ class Course:
 
 def fixed_gap(interval: float) -> float:
     """Seconds to the next look, where nothing is known."""
-    return interval * random.uniform(1 - _SPREAD, 1.0)  # noqa: S311 -- spreads load, hides nothing
+    return _spread(interval, _SPREAD)
+
+
+def _spread(seconds: float, part: float) -> float:
+    return seconds * random.uniform(1 - part, 1.0)  # noqa: S311 -- spreads load, hides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,8 @@ class Pace:
             if not (far and gap == self.interval):
                 other, its_cost = self._by_progress(elapsed, promised, self._ratios)
                 gap = other if its_cost < cost else gap
+        if gap == self.interval and elapsed <= 0:
+            return _spread(self.interval, _FIRST_SPREAD)
         return min(max(gap, self.interval * _CLOSEST), self.interval)
 
     def _by_duration(self, elapsed: float) -> tuple[float, float]:

@@ -277,8 +277,8 @@ class Poller:
         while True:
             try:
                 await self._exchange_news()
-            except CutsceneError as error:
-                _log.warning("news_lost", reason=str(error))
+            except Exception as error:  # noqa: BLE001 -- whatever it was, cancelling must go on
+                _log.warning("news_lost", reason=_plain(error))
             await asyncio.sleep(self.CANCEL_EVERY)
 
     async def _exchange_news(self) -> None:
