@@ -27,7 +27,7 @@ _FIRST_SPREAD: Final = 0.05
 """The same of the first gap alone, where more is known."""
 _ENOUGH: Final = 4
 """Endings that say nothing yet."""
-_SPARE: Final = 0.05
+_SPARE: Final = 0.1
 """Looks of each generation that learning may cost."""
 _CELLS: Final = 40
 """Of an interval: how finely times are told apart, where that makes not too many."""
@@ -38,8 +38,10 @@ _ROUNDS: Final = 30
 """In which the density settles."""
 _CLOSEST: Final = 0.05
 """Part of the interval that two looks are apart at the least."""
-_PRICES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_PRICES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """What a look is worth, in intervals of delay, until there are not too many."""
+_WORTH: Final = 1.5
+"""The same by progress, which changes with every look."""
 _OPTIONS: Final = 20
 _TRUST: Final = 0.05
 """How far off progress is thought to be, part of the whole, where nothing was seen that tells."""
@@ -138,7 +140,7 @@ class Pace:
     _gaps: list[float]
     """By the cell that a look falls into."""
     _costs: list[float]
-    """Of what is to come then: seconds of delay, and looks at their price."""
+    """Of what is to come then: seconds of delay, and of looks, `_WORTH` each."""
     _ratios: _Ratios | None
     """None: progress says nothing."""
 
@@ -181,7 +183,7 @@ class Pace:
         return self._gaps[at], self._costs[at]
 
     def _by_progress(self, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
-        """The same, one step ahead: as if all gaps after that were the longest. A look costs an interval."""
+        """The same, one step ahead: as if all gaps after that were the longest."""
         ends = promised * ratios.values - elapsed
         first = int(np.searchsorted(ends, 0.0, side="right"))
         if first == len(ends):
@@ -191,9 +193,9 @@ class Pace:
         options = np.append(within[:: max(1, len(within) // _OPTIONS)], self.interval)
         looks = np.maximum(0.0, np.ceil((ends - options[:, None]) / self.interval))
         late = options[:, None] + looks * self.interval - ends
-        costs = (late + looks * self.interval) @ weights / weights.sum()
+        costs = (late + looks * _WORTH * self.interval) @ weights / weights.sum()
         best = int(costs.argmin())
-        return float(options[best]), float(costs[best]) + self.interval
+        return float(options[best]), float(costs[best]) + _WORTH * self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ def _density(spans: Numbers, edges: Numbers, guess: Numbers | None = None) -> Nu
     for _ in range(_ROUNDS):
         shares = inside * density
         density = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-        density[1:-1] = 0.2 * density[:-2] + 0.6 * density[1:-1] + 0.2 * density[2:]
+        density[1:-1] = 0.1 * density[:-2] + 0.8 * density[1:-1] + 0.1 * density[2:]
         density /= density.sum()
     return density
 
@@ -276,4 +278,5 @@ class _Plan:
             looks[at] = looks[at + 1 + best] + left
             gaps[at] = edges[at + 1 + best] - edges[at]
         left = np.maximum(1.0 - ended, 1e-9)
-        return gaps, value[:count] / left, float(looks[0])
+        costs = value + (_WORTH * self._interval - price) * looks
+        return gaps, costs[:count] / left, float(looks[0])
