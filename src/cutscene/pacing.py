@@ -40,7 +40,7 @@ _CLOSEST: Final = 0.05
 """Part of the interval that two looks are apart at the least."""
 _PRICES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """What a look is worth, in intervals of delay, until there are not too many."""
-_WORTH: Final = 1.5
+_WORTH: Final = 0.75
 """The same by progress, which changes with every look."""
 _OPTIONS: Final = 20
 _TRUST: Final = 0.05
