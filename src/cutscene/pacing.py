@@ -54,7 +54,6 @@ _MOST: Final = 0.75
 """Part of the endings that must have kept what their progress promised, or none is believed."""
 _RATIOS: Final = np.linspace(0.5, 2.0, 301)
 """Of the time that a generation took to the time that its progress promised."""
-
 _GUESS: Final = np.exp(-np.abs(_RATIOS - 1) / _TRUST)
 
 Numbers = NDArray[np.float64]
@@ -164,7 +163,7 @@ class Pace:
             return None
         spans = np.array([(ending.after, ending.by) for ending in endings])
         start = interval * max(0, int(spans.min() / interval) - 1)  # where the fixed interval looks
-        intervals = (spans.max() - start) / interval
+        intervals = max(1.0, (spans.max() - start) / interval)
         if intervals > _MOST_INTERVALS:
             return None
         cell = interval / min(_CELLS, int(_MOST_CELLS / intervals))
@@ -296,7 +295,8 @@ class _Plan:
             best = int(options.argmin())
             value[at] = options[best] + price * left
             looks[at] = looks[at + 1 + best] + left
-            gaps[at] = edges[at + 1 + best] - edges[at]
+            if best + 1 < self._reach:
+                gaps[at] = edges[at + 1 + best] - edges[at]
         left = np.maximum(1.0 - ended, 1e-9)
         costs = value + (_WORTH * self._interval - price) * looks
         return gaps, costs[:count] / left, float(looks[0])

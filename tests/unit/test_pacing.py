@@ -143,6 +143,9 @@ def test_lengths_that_nobody_can_foretell_cost_no_further_looks() -> None:
 
 def test_nothing_is_learned_from_little_or_from_what_goes_on_for_ever() -> None:
     assert Pace.learn([Ending(1, 2)] * 3, INTERVAL) is None
+    at_once = Pace.learn([Ending(0, 0)] * 4, INTERVAL)
+    assert at_once is not None
+    assert 0 < at_once.gap(0.0) <= INTERVAL
     assert Pace.learn([Ending(1, 2)] * 4 + [Ending(5000, 5001)], INTERVAL) is None
 
 
