@@ -11,7 +11,7 @@ that they meet in the same day, and in the same month of a budget.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -20,7 +20,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from cutscene.database import clock, insert_new, is_postgres
+from cutscene.database import clock, insert_all_new, insert_new, is_postgres
 from cutscene.domain import Credits, JobState, SegmentState
 from cutscene.tables import job_queued, jobs, segments
 from cutscene.tables import ledger as table
@@ -36,10 +36,12 @@ __all__ = [
     "committed",
     "hold",
     "hold_again",
+    "hold_all",
     "holds",
     "least_held",
     "open_amount",
     "spent",
+    "spent_by_job",
     "usage",
 ]
 
@@ -78,6 +80,13 @@ class Account:
     usd_per_credit: str
     """A decimal number."""
 
+    @property
+    def micro_usd_per_credit(self) -> int:
+        return int(Decimal(self.usd_per_credit) * 1_000_000)
+
+    def worth(self, amount: Credits) -> Sums:
+        return Sums(amount, _usd(amount.milli * self.micro_usd_per_credit))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -107,26 +116,39 @@ class Sums:
     credits: Credits
     usd: Decimal
 
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.credits + other.credits, self.usd + other.usd)
+
+    def __sub__(self, other: Sums) -> Sums:
+        return Sums(self.credits - other.credits, self.usd - other.usd)
+
 
 NOTHING: Final = Sums(Credits(), Decimal(0))
 
 
 def hold(connection: Connection, segment_id: str, amount: Credits, account: Account) -> None:
     """Set the upper bound of a segment's cost aside."""
-    insert_new(
-        connection,
-        table,
-        segment_id=segment_id,
-        kind="hold",
-        milli_credits=amount.milli,
-        micro_usd_per_credit=int(Decimal(account.usd_per_credit) * 1_000_000),
-        basis=Basis.ESTIMATE,
-        tenant=account.tenant,
-        job_id=account.job_id,
-        provider=account.provider,
-        model=account.model,
-        at=clock(),
-    )
+    hold_all(connection, [(segment_id, amount, account)])
+
+
+def hold_all(
+    connection: Connection, holds: Iterable[tuple[str, Credits, Account]], *, at: float | None = None
+) -> None:
+    """The same for many segments; ``at`` that moment, in seconds since 1970, or now."""
+    rows = [
+        {
+            "segment_id": segment_id,
+            "milli_credits": amount.milli,
+            "micro_usd_per_credit": account.micro_usd_per_credit,
+            "tenant": account.tenant,
+            "job_id": account.job_id,
+            "provider": account.provider,
+            "model": account.model,
+        }
+        for segment_id, amount, account in holds
+    ]
+    when = clock() if at is None else sa.literal(at)
+    insert_all_new(connection, table, rows, kind="hold", basis=Basis.ESTIMATE, at=when)
 
 
 def hold_again(connection: Connection, segment_id: str, *, like: str) -> None:
@@ -159,7 +181,14 @@ def least_held(connection: Connection, provider: str) -> Credits:
 
 def spent(connection: Connection, job_id: str) -> Credits | None:
     """What a job's settled segments cost together; None while none is settled."""
-    return _sum(connection, table.c.job_id == job_id, "settle")
+    return spent_by_job(connection, [job_id]).get(job_id)
+
+
+def spent_by_job(connection: Connection, job_ids: Sequence[str]) -> dict[str, Credits]:
+    """The same of many jobs, without those of which none is settled."""
+    of_each = sa.select(table.c.job_id, sa.func.sum(table.c.milli_credits)).group_by(table.c.job_id)
+    rows = connection.execute(of_each.where(table.c.job_id.in_(job_ids), table.c.kind == "settle"))
+    return {job_id: Credits(int(milli)) for job_id, milli in rows}
 
 
 def holds(connection: Connection, segment_ids: Sequence[str]) -> tuple[Sums, float]:
@@ -173,8 +202,10 @@ def holds(connection: Connection, segment_ids: Sequence[str]) -> tuple[Sums, flo
     return _sums(milli, nano_usd), float(at)
 
 
-def committed(connection: Connection, *, since: float, tenant: str | None = None) -> dict[str, Sums]:
-    """What is settled or held, per tenant, for segments that were held ``since`` then; of one or of all.
+def committed(
+    connection: Connection, *, since: float, tenants: Sequence[str] | None = None
+) -> dict[str, Sums]:
+    """What is settled or held, per tenant, for segments that were held ``since`` then; of some or of all.
 
     What is settled is the hold without the release, so that neither counts twice.
     """
@@ -182,8 +213,8 @@ def committed(connection: Connection, *, since: float, tenant: str | None = None
     query = sa.select(
         table.c.tenant, sa.func.sum(sign * table.c.milli_credits), sa.func.sum(sign * _NANO_USD)
     ).where(table.c.kind != "settle", table.c.at >= since)
-    if tenant is not None:
-        query = query.where(table.c.tenant == tenant)
+    if tenants is not None:
+        query = query.where(table.c.tenant.in_(tenants))
     rows = connection.execute(query.group_by(table.c.tenant))
     return {name: _sums(milli, nano_usd) for name, milli, nano_usd in rows}
 
