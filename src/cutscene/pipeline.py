@@ -102,7 +102,7 @@ class Pipeline:
         """From the gate to a stored clip, or to an error that says why not."""
         try:
             segment_id = await _step(self.submit, job_id, handover)
-            if segment_id is None or not await _step(self.wait, job_id, handover, segment_id):
+            if segment_id is None or not await _surely(self.wait, job_id, handover, segment_id):
                 return  # the job waits for its turn again, or belongs to another run
             reached = await _step(self.fetch, job_id, segment_id)
             if not await _step(self.go_on, job_id, handover):
@@ -131,25 +131,33 @@ class Pipeline:
             return False
         if segment.state != SegmentState.RUNNING:
             raise ProviderError("The generation had ended without footage.")
-        job, _, provider = await self._load(job_id)
-        age = await self._database.read(segments.age, segment_id)
-        share = (segment.position, len(plan_of(job)))
-        state = await self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
+        is_retry, outcome = segment.is_retry, await self._outcome(job_id, segment)
+        del segment  # thousands wait here, and a row is large
+        state = await outcome
         match state:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
                 return True
-            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not segment.is_retry and (
+            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not is_retry and (
                 await self._try_again(job_id, handover, segment_id, state, pause)
             ):
                 return False
             case Failed(retry_after=float(), credits=Credits(milli=0), error=error) if (
-                await self._understudy.steps_in(job, handover, error, failed=segment_id)
+                await self._understudy.steps_in(
+                    await self._database.read(jobs.read, job_id), handover, error, failed=segment_id
+                )
             ):
                 return False
             case Failed(error=error, credits=charged):
                 await self._close(segment_id, _ended_by(error), charged, error)
                 raise error
+
+    async def _outcome(self, job_id: str, segment: Row[Any]) -> Coroutine[Any, Any, Done | Failed]:
+        """To be awaited: how the segment's task ends."""
+        job, _, provider = await self._load(job_id)
+        age = await self._database.read(segments.age, segment.id)
+        share = (segment.position, len(plan_of(job)))
+        return self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
 
     async def fetch(self, job_id: str, segment_id: str) -> dict[str, float] | None:
         """Bring the footage into the store before its link expires.
@@ -362,20 +370,25 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
     """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
 
     async def step() -> T:
-        while True:
-            try:
-                return await work(*args, **kwargs)
-            except DatabaseAwayError as error:
-                _log.warning("step_waits", step=work.__name__, reason=str(error))
-                await asyncio.sleep(1)
-            except CutsceneError:
-                raise
-            except Exception as error:
-                _log.exception("step_broke", step=work.__name__)
-                sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
-                raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
+        return await _surely(work, *args, **kwargs)
 
     return await DBOS.run_step_async({"name": work.__name__}, step)
+
+
+async def _surely(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run, and again while the database is away. Only our own errors leave it."""
+    while True:
+        try:
+            return await work(*args, **kwargs)
+        except DatabaseAwayError as error:
+            _log.warning("step_waits", step=work.__name__, reason=str(error))
+            await asyncio.sleep(1)
+        except CutsceneError:
+            raise
+        except Exception as error:
+            _log.exception("step_broke", step=work.__name__)
+            sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
+            raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
 
 
 def _ended_by(error: CutsceneError) -> SegmentState:
