@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from cutscene.domain import Aspect, Credits, VideoRequest
@@ -28,15 +28,14 @@ from cutscene.providers import (
 from cutscene.providers.choice import choose_model
 from cutscene.settings import Settings
 
-__all__ = ["SyntheticProvider", "install", "last_opened"]
+__all__ = ["SyntheticProvider", "install", "opened"]
 
 
 class SyntheticProvider:
     """Works ``seconds`` on each task, and then fails it at no cost: there is no footage to be had."""
 
-    id = "synthetic"
-
-    def __init__(self, *, concurrency: int, interval: float, seconds: float) -> None:
+    def __init__(self, name: str, *, concurrency: int, interval: float, seconds: float) -> None:
+        self.id = name
         self._seconds = seconds
         self._capabilities = Capabilities(
             models=(
@@ -59,6 +58,8 @@ class SyntheticProvider:
         self.prompts: dict[str, float] = {}
         """The same by what was asked for."""
         self.polls = 0
+        self.seen: set[str] = set()
+        """Tasks that were looked at."""
 
     def capabilities(self) -> Capabilities:
         return self._capabilities
@@ -79,6 +80,7 @@ class SyntheticProvider:
 
     async def poll(self, task_id: str) -> TaskState:
         self.polls += 1
+        self.seen.add(task_id)
         accepted = self.accepted.get(task_id)
         if accepted is None:
             return Gone()
@@ -94,23 +96,32 @@ class SyntheticProvider:
         return AccountState()
 
 
-_opened: list[SyntheticProvider] = []
+_opened: dict[str, SyntheticProvider] = {}
 
 
-def last_opened() -> SyntheticProvider:
+def opened(name: str) -> SyntheticProvider:
     """The one of this process."""
-    return _opened[-1]
+    return _opened[name]
 
 
 @asynccontextmanager
-async def open_provider(_settings: Settings) -> AsyncIterator[SyntheticProvider]:
-    provider = SyntheticProvider(
-        concurrency=int(os.environ.get("SYNTHETIC_CONCURRENCY", "10000")),
+async def _open(name: str, concurrency: int) -> AsyncIterator[SyntheticProvider]:
+    _opened[name] = SyntheticProvider(
+        name,
+        concurrency=concurrency,
         interval=float(os.environ.get("SYNTHETIC_INTERVAL", "10")),
         seconds=float(os.environ.get("SYNTHETIC_SECONDS", "3600")),
     )
-    _opened.append(provider)
-    yield provider
+    yield _opened[name]
+
+
+def open_provider(_settings: Settings) -> AbstractAsyncContextManager[SyntheticProvider]:
+    return _open("synthetic", int(os.environ.get("SYNTHETIC_CONCURRENCY", "10000")))
+
+
+def open_full(_settings: Settings) -> AbstractAsyncContextManager[SyntheticProvider]:
+    """Takes nothing at all."""
+    return _open("synthetic-full", 0)
 
 
 def install(folder: Path) -> None:
@@ -118,5 +129,7 @@ def install(folder: Path) -> None:
     metadata = folder / "synthetic-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: synthetic\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[{ENTRY_POINTS}]\nsynthetic = synthetic:open_provider\n")
+    names = {"synthetic": "open_provider", "synthetic-full": "open_full"}
+    points = [f"{name} = synthetic:{opener}" for name, opener in names.items()]
+    (metadata / "entry_points.txt").write_text("\n".join([f"[{ENTRY_POINTS}]", *points, ""]))
     sys.path.insert(0, str(folder))

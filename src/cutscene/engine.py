@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -36,6 +36,8 @@ _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
 _VERSION: Final = "2"
 """Changes only together with a migration of the jobs that are running."""
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_BATCH: Final = 500
 
 
 def workflow_id(job_id: str, handover: int) -> str:
@@ -50,6 +52,7 @@ class Engine:
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
+    CLEAN_EVERY: Final = 5.0
     ASK_EVERY: Final = 60.0
     FIRST_ASK: Final = 3.0
     """Seconds that providers have to say how the accounts stand before the first job is let in."""
@@ -110,6 +113,7 @@ class Engine:
         await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
         self._duties = [
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
+            asyncio.create_task(self._every(self.CLEAN_EVERY, self._clean_up), name="clean-up"),
             asyncio.create_task(self._every(self.ASK_EVERY, self._ask_accounts), name="accounts"),
             asyncio.create_task(self._keep_gate(), name="gate"),
         ]
@@ -202,7 +206,7 @@ class Engine:
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and the engine does not know or gave up."""
-        await self._clean_up()
+        await _forget_ended()  # of workers, too, that died before they could
         await self._database.write(transitions.write_off, self._longest_life)
         unfinished = {workflow_id(*row): row for row in await self._database.read(jobs.unfinished)}
         if not unfinished:
@@ -230,10 +234,8 @@ class Engine:
             self._hand_over(connection, job_id, handover)
 
     async def _clean_up(self) -> None:
-        """The engine's history of ended jobs serves nobody: ours is the record."""
-        ended = await _engine_jobs(status=["SUCCESS", "ERROR", "CANCELLED"], limit=1000)
-        if ended:
-            await DBOS.delete_workflows_async(list(ended))
+        """Each worker removes what it has ended: soon, and in nobody's way."""
+        await _forget_ended(executor_id=self.executor_id)
 
     def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
         async def run_job(job_id: str, handover: int) -> None:
@@ -255,8 +257,23 @@ async def woken(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def _engine_jobs(**filters: Any) -> set[str]:
+async def _forget_ended(**filters: Any) -> None:
+    """The engine's history of ended jobs serves nobody: ours is the record."""
+    while ended := await _engine_jobs(status=_ENDED, limit=_BATCH, **filters):
+        await DBOS.delete_workflows_async(list(ended))
+
+
+async def _engine_jobs(*, workflow_ids: Sequence[str] | None = None, **filters: Any) -> set[str]:
     """Ids of the engine's workflows that match."""
+    if workflow_ids is None:
+        return await _list(**filters)
+    found: set[str] = set()
+    for start in range(0, len(workflow_ids), _BATCH):  # ten thousand at once are a burden
+        found |= await _list(workflow_ids=workflow_ids[start : start + _BATCH], **filters)
+    return found
+
+
+async def _list(**filters: Any) -> set[str]:
     found = await DBOS.list_workflows_async(load_input=False, load_output=False, **filters)
     return {workflow.workflow_id for workflow in found}
 

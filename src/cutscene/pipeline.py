@@ -73,6 +73,8 @@ class Pipeline:
 
     FETCHES: Final = 5
     """Downloads that failed before a job gives up; the footage stays paid."""
+    BEGINNINGS: Final = 128
+    """Jobs on their way to their wait at once: those that begin by the thousand take no room until then."""
 
     def __init__(
         self,
@@ -97,6 +99,7 @@ class Pipeline:
         self._submissions = submissions
         self._understudy = understudy
         self._slot_freed = slot_freed
+        self._beginnings = asyncio.Semaphore(self.BEGINNINGS)
 
     async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
@@ -114,25 +117,20 @@ class Pipeline:
 
     async def submit(self, job_id: str, handover: int) -> str | None:
         """Have the current segment accepted by the provider: at most one paid call for each attempt."""
-        job, request, provider = await self._load(job_id)
-        return await self._submissions.accepted(job, handover, request, provider)
+        async with self._beginnings:
+            job, request, provider = await self._load(job_id)
+            return await self._submissions.accepted(job, handover, request, provider)
 
     async def wait(self, job_id: str, handover: int, segment_id: str) -> bool:
         """One step for all looks at a task. The tenant's slot is free when the task has ended.
 
         Whether there is footage now; if not, and nothing is raised, another run makes one more attempt.
         """
-        segment = await self._database.read(segments.read, segment_id)
-        if segment.state == SegmentState.SUCCEEDED:
-            await self._database.write(transitions.free_slot, job_id, handover)
-            self._slot_freed()
-            return True
-        if not await self._database.read(jobs.is_run, job_id, handover):
-            return False
-        if segment.state != SegmentState.RUNNING:
-            raise ProviderError("The generation had ended without footage.")
-        is_retry, outcome = segment.is_retry, await self._outcome(job_id, segment)
-        del segment  # thousands wait here, and a row is large
+        async with self._beginnings:
+            begun = await self._begin_to_wait(job_id, handover, segment_id)
+        if isinstance(begun, bool):
+            return begun
+        is_retry, outcome = begun
         state = await outcome
         match state:
             case Done(credits=charged):
@@ -152,12 +150,26 @@ class Pipeline:
                 await self._close(segment_id, _ended_by(error), charged, error)
                 raise error
 
-    async def _outcome(self, job_id: str, segment: Row[Any]) -> Coroutine[Any, Any, Done | Failed]:
-        """To be awaited: how the segment's task ends."""
+    async def _begin_to_wait(
+        self, job_id: str, handover: int, segment_id: str
+    ) -> bool | tuple[bool, Coroutine[Any, Any, Done | Failed]]:
+        """Whether there is footage, if that is known; else whether it is a retry, and what to wait for.
+
+        Rows are large: of thousands that wait nobody keeps one.
+        """
+        segment = await self._database.read(segments.read, segment_id)
+        if segment.state == SegmentState.SUCCEEDED:
+            await self._database.write(transitions.free_slot, job_id, handover)
+            self._slot_freed()
+            return True
+        if not await self._database.read(jobs.is_run, job_id, handover):
+            return False
+        if segment.state != SegmentState.RUNNING:
+            raise ProviderError("The generation had ended without footage.")
         job, _, provider = await self._load(job_id)
-        age = await self._database.read(segments.age, segment.id)
+        age = await self._database.read(segments.age, segment_id)
         share = (segment.position, len(plan_of(job)))
-        return self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
+        return segment.is_retry, self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
 
     async def fetch(self, job_id: str, segment_id: str) -> dict[str, float] | None:
         """Bring the footage into the store before its link expires.
