@@ -34,7 +34,8 @@ async def measure_in_flight(ground: Ground) -> None:
         del studio
         print(
             f"{ground.jobs} in flight: {resident() / MIB:.0f} MiB resident, "
-            f"{100 * cpu / seconds:.1f}% of a core, {(provider.polls - polls) / seconds:.0f} polls a second over {seconds:.0f} s\n"
+            f"{100 * cpu / seconds:.1f}% of a core, {(provider.polls - polls) / seconds:.0f} polls a second "
+            f"over {seconds:.0f} s\n"
             f"event loop late by {quantiles(lags)}"
         )
 
