@@ -24,6 +24,7 @@ async def measure_dispatch(ground: Ground) -> None:
     os.environ["SYNTHETIC_CONCURRENCY"] = str(10 * ground.jobs)
     async with ground.studio("yes") as studio:
         database = database_of(studio)
+        await trickle(studio, "warm", "synthetic")
         print(f"submit to provider  {await trickle(studio, 'alone', 'synthetic')}; nobody else")
         await block_tenants(database, ground.jobs)
         took = await trickle(studio, "free", "synthetic")

@@ -50,6 +50,8 @@ class Engine:
 
     TICK: Final = 0.2
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
+    PICK_UP: Final = 0.1
+    """Seconds between two looks for jobs that a gate, here or elsewhere, has let in."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
     CLEAN_EVERY: Final = 5.0
@@ -110,7 +112,9 @@ class Engine:
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)(self._workflow())
         DBOS.launch()  # on this loop's thread: workflows run on the loop that launched
         self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
-        await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
+        await DBOS.register_queue_async(
+            _QUEUE, polling_interval_sec=self.PICK_UP, on_conflict="always_update"
+        )
         self._duties = [
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
             asyncio.create_task(self._every(self.CLEAN_EVERY, self._clean_up), name="clean-up"),

@@ -24,6 +24,7 @@ _MOST: Final = 100
 """Jobs that are let in by one transaction: the first of many need not wait for the last."""
 _FEW: Final = 100
 """Jobs, below which their tenants are found from them; else there are enough among the next tenants."""
+_LEAST_PRIORITY: Final = -(2**31)
 
 HandOver = Callable[[Connection, str, int], None]
 """Gives a job, by its id and the number of this hand-over, to the engine in the same transaction."""
@@ -73,14 +74,13 @@ def _ready_tenants(connection: Connection, allowed: sa.ColumnElement[bool], *, l
     few = connection.execute(sa.select(job_table.c.tenant).where(allowed).limit(_FEW)).scalars().all()
     if not limit or not few:
         return []
-    its_own = sa.select(job_table.c.id).where(job_table.c.tenant == tenant_table.c.id, allowed)
-    # Left alone, SQLite would look through all jobs of the provider for each tenant.
-    waits = its_own.with_hint(job_table, "INDEXED BY jobs_heads", "sqlite").exists()
-    if len(few) < _FEW:  # those are all: nobody looks at the tenants that wait for another provider
-        waits &= tenant_table.c.id.in_(few)
+    # What holds for any priority leads SQLite to the index by tenant, not to that of the provider's jobs.
+    its_own = (job_table.c.tenant == tenant_table.c.id) & (job_table.c.priority >= _LEAST_PRIORITY)
+    # Few are all there are: nobody looks at the tenants that wait for another provider.
+    among = tenant_table.c.id.in_(few) if len(few) < _FEW else sa.true()
     query = (
         sa.select(tenant_table.c.id)
-        .where(tenant_ready, waits)
+        .where(tenant_ready, among, sa.exists().where(its_own, allowed))
         .order_by(tenant_table.c.served_at)
         .limit(min(limit, _MOST))
     )
