@@ -10,12 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene import jobs, ledger, limits, segments, tables, tenants
+from cutscene import balances, jobs, ledger, limits, segments, tables, tenants
+from cutscene.balances import NOTHING, Sums
 from cutscene.budgets import Judge
 from cutscene.domain import Credits, VideoRequest
 from cutscene.errors import ConflictError, CutsceneError
 from cutscene.jobs import NewJob
-from cutscene.ledger import NOTHING, Account, Sums
+from cutscene.ledger import Account
 
 __all__ = ["Arrival", "Recorded", "record"]
 
@@ -44,7 +45,7 @@ class Arrival:
 
     @property
     def worth(self) -> Sums:
-        return sum(map(self.account.worth, self.estimates), NOTHING)
+        return balances.worth(self.account, self.estimates)
 
 
 @dataclass(frozen=True, slots=True)

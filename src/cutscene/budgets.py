@@ -17,11 +17,11 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Row
 
-from cutscene import ledger, tenants
+from cutscene import balances, tenants
+from cutscene.balances import NOTHING, Sums
 from cutscene.database import clock, insert_new
 from cutscene.domain import Credits
 from cutscene.errors import BudgetExceededError, RateLimitError
-from cutscene.ledger import NOTHING, Sums
 from cutscene.tables import budget_warnings
 from cutscene.tenants import LimitChanges
 
@@ -109,14 +109,14 @@ class Standing:
 def standing(connection: Connection, tenant: str) -> Standing:
     """Raises `NotFoundError` for a tenant that nothing was ever submitted or set for."""
     row, month = tenants.read(connection, tenant), _month(_now(connection))
-    used = ledger.committed(connection, since=month.timestamp(), tenants=[tenant])
+    used = balances.committed(connection, since=month.timestamp(), tenants=[tenant])
     return _standing(row, month, used.get(tenant, NOTHING))
 
 
 def standings(connection: Connection) -> list[Standing]:
     """Of all tenants, by name."""
     month = _month(_now(connection))
-    used = ledger.committed(connection, since=month.timestamp())
+    used = balances.committed(connection, since=month.timestamp())
     return [_standing(row, month, used.get(row.id, NOTHING)) for row in tenants.read_all(connection)]
 
 
@@ -176,7 +176,7 @@ def enforce(connection: Connection, tenant: str, planned: Sequence[str]) -> None
     row = tenants.read(connection, tenant)
     if not planned or not _has_budget(row):
         return
-    added, at = ledger.holds(connection, planned)
+    added, at = balances.holds(connection, planned)
     month = _month(at)
     used = _committed(connection, [tenant], month)[tenant]
     _enforce(connection, _standing(row, month, used), added)
@@ -187,7 +187,7 @@ def _has_budget(row: Row[Any]) -> bool:
 
 
 def _committed(connection: Connection, names: Sequence[str], month: datetime) -> dict[str, Sums]:
-    return ledger.committed(connection, since=month.timestamp(), tenants=names) if names else {}
+    return balances.committed(connection, since=month.timestamp(), tenants=names) if names else {}
 
 
 def _enforce(connection: Connection, now: Standing, added: Sums) -> None:

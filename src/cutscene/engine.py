@@ -51,7 +51,7 @@ class Engine:
     TICK: Final = 0.2
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
     PICK_UP: Final = 0.1
-    """Seconds between two looks for jobs that a gate, here or elsewhere, has let in."""
+    """Seconds between two looks for jobs that any gate has let in."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
     CLEAN_EVERY: Final = 5.0

@@ -26,26 +26,24 @@ from cutscene.tables import job_queued, jobs, segments
 from cutscene.tables import ledger as table
 
 __all__ = [
-    "NOTHING",
+    "NANO_USD",
     "Account",
     "Basis",
     "Grouping",
-    "Sums",
     "Usage",
     "close",
-    "committed",
     "hold",
     "hold_again",
     "hold_all",
-    "holds",
     "least_held",
     "open_amount",
     "spent",
     "spent_by_job",
     "usage",
+    "usd",
 ]
 
-_NANO_USD: Final = table.c.milli_credits * table.c.micro_usd_per_credit
+NANO_USD: Final = table.c.milli_credits * table.c.micro_usd_per_credit
 
 
 class Basis(StrEnum):
@@ -84,9 +82,6 @@ class Account:
     def micro_usd_per_credit(self) -> int:
         return int(Decimal(self.usd_per_credit) * 1_000_000)
 
-    def worth(self, amount: Credits) -> Sums:
-        return Sums(amount, _usd(amount.milli * self.micro_usd_per_credit))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -107,23 +102,6 @@ class Usage:
     failed_credits: Credits
     """Of what is settled: for jobs that failed, and for failed attempts of others."""
     failed_usd: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Amounts in both units that budgets have."""
-
-    credits: Credits
-    usd: Decimal
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(self.credits + other.credits, self.usd + other.usd)
-
-    def __sub__(self, other: Sums) -> Sums:
-        return Sums(self.credits - other.credits, self.usd - other.usd)
-
-
-NOTHING: Final = Sums(Credits(), Decimal(0))
 
 
 def hold(connection: Connection, segment_id: str, amount: Credits, account: Account) -> None:
@@ -191,39 +169,7 @@ def spent_by_job(connection: Connection, job_ids: Sequence[str]) -> dict[str, Cr
     return {job_id: Credits(int(milli)) for job_id, milli in rows}
 
 
-def holds(connection: Connection, segment_ids: Sequence[str]) -> tuple[Sums, float]:
-    """What is set aside for new segments together, and since when, in seconds after 1970."""
-    query = sa.select(
-        sa.func.sum(table.c.milli_credits),
-        sa.func.sum(_NANO_USD),
-        sa.func.min(table.c.at),
-    ).where(table.c.kind == "hold", table.c.segment_id.in_(segment_ids))
-    milli, nano_usd, at = connection.execute(query).one()
-    return _sums(milli, nano_usd), float(at)
-
-
-def committed(
-    connection: Connection, *, since: float, tenants: Sequence[str] | None = None
-) -> dict[str, Sums]:
-    """What is settled or held, per tenant, for segments that were held ``since`` then; of some or of all.
-
-    What is settled is the hold without the release, so that neither counts twice.
-    """
-    sign = sa.case((table.c.kind == "hold", 1), else_=-1)
-    query = sa.select(
-        table.c.tenant, sa.func.sum(sign * table.c.milli_credits), sa.func.sum(sign * _NANO_USD)
-    ).where(table.c.kind != "settle", table.c.at >= since)
-    if tenants is not None:
-        query = query.where(table.c.tenant.in_(tenants))
-    rows = connection.execute(query.group_by(table.c.tenant))
-    return {name: _sums(milli, nano_usd) for name, milli, nano_usd in rows}
-
-
-def _sums(milli_credits: Decimal | int, nano_usd: Decimal | int) -> Sums:
-    return Sums(Credits(int(milli_credits)), _usd(nano_usd))
-
-
-def _usd(nano: Decimal | int) -> Decimal:
+def usd(nano: Decimal | int) -> Decimal:
     return Decimal(int(nano)) / 1_000_000_000
 
 
@@ -246,19 +192,22 @@ def usage(connection: Connection, by: Grouping, *, tenant: str | None, since: fl
             failures=row.failures,
             credits=Credits(int(row.settled)),
             held=Credits(int(row.held)),
-            usd=_usd(row.settled_usd),
+            usd=usd(row.settled_usd),
             failed_credits=Credits(int(row.failed)),
-            failed_usd=_usd(row.failed_usd),
+            failed_usd=usd(row.failed_usd),
         )
         for row in rows
     ]
 
 
 def _counts() -> Sequence[sa.ColumnElement[int]]:
-    failed_job = sa.case((jobs.c.state == JobState.FAILED, table.c.job_id))
+    """Of the holds alone: each segment has just one, and that is a third of what is to be sorted."""
+    held = table.c.kind == "hold"
+    job = sa.case((held, table.c.job_id))
+    failed_job = sa.case((held & (jobs.c.state == JobState.FAILED), table.c.job_id))
     return (
-        sa.func.count(table.c.job_id.distinct()).label("jobs"),
-        sa.func.count(table.c.segment_id.distinct()).label("segments"),
+        sa.func.count(job.distinct()).label("jobs"),
+        sa.func.count(sa.case((held, 1))).label("segments"),
         sa.func.count(failed_job.distinct()).label("failures"),
     )
 
@@ -271,9 +220,9 @@ def _amounts() -> Sequence[sa.ColumnElement[int]]:
     return (
         (_sum_where(is_hold, amount) - _sum_where(~is_hold, amount)).label("held"),
         _sum_where(settled, amount).label("settled"),
-        _sum_where(settled, _NANO_USD).label("settled_usd"),
+        _sum_where(settled, NANO_USD).label("settled_usd"),
         _sum_where(failed, amount).label("failed"),
-        _sum_where(failed, _NANO_USD).label("failed_usd"),
+        _sum_where(failed, NANO_USD).label("failed_usd"),
     )
 
 
