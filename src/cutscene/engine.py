@@ -271,10 +271,8 @@ async def _engine_jobs(*, workflow_ids: Sequence[str] | None = None, **filters: 
     """Ids of the engine's workflows that match."""
     if workflow_ids is None:
         return await _list(**filters)
-    found: set[str] = set()
-    for start in range(0, len(workflow_ids), _BATCH):  # ten thousand at once are a burden
-        found |= await _list(workflow_ids=workflow_ids[start : start + _BATCH], **filters)
-    return found
+    batches = [workflow_ids[at : at + _BATCH] for at in range(0, len(workflow_ids), _BATCH)]
+    return set().union(*[await _list(workflow_ids=some, **filters) for some in batches])
 
 
 async def _list(**filters: Any) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,17 +53,8 @@ def insert_all(connection: Connection, new: Sequence[NewJob]) -> Sequence[Row[An
 
 def _values(job: NewJob) -> dict[str, Any]:
     return {
-        "id": job.id,
-        "tenant": job.tenant,
-        "run": job.run,
-        "idempotency_key": job.idempotency_key,
+        **{field.name: getattr(job, field.name) for field in fields(job)},
         "request": job.request.to_json(),
-        "provider": job.provider,
-        "model": job.model,
-        "priority": job.priority,
-        "plan": job.plan,
-        "skill": job.skill,
-        "may_fall_back_to": job.may_fall_back_to,
         "fallback": None if job.fallback is None else asdict(job.fallback),
         "state": JobState.QUEUED,
         "stage": Stage.QUEUED,

@@ -150,7 +150,8 @@ def _money(amount: Decimal, parts: int) -> int:
 def apply_default(connection: Connection, max_active: int) -> None:
     """Let a changed default reach the tenants that have no limit of their own."""
     stale = table.c.max_active_is_own.is_(sa.false()) & (table.c.max_active != max_active)
-    connection.execute(sa.update(table).where(stale).values(max_active=max_active))
+    in_order = sa.select(table.c.id).where(stale).order_by(table.c.id).with_for_update()
+    connection.execute(sa.update(table).where(table.c.id.in_(in_order)).values(max_active=max_active))
 
 
 def _update(connection: Connection, tenant: str, **values: object) -> None:
