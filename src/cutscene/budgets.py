@@ -6,7 +6,7 @@ hold while that is open, with what it cost afterwards. So it counts once, and in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,15 +17,25 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Row
 
-from cutscene import ledger, tenants
+from cutscene import balances, tenants
+from cutscene.balances import NOTHING, Sums
 from cutscene.database import clock, insert_new
 from cutscene.domain import Credits
 from cutscene.errors import BudgetExceededError, RateLimitError
-from cutscene.ledger import NOTHING, Sums
 from cutscene.tables import budget_warnings
 from cutscene.tenants import LimitChanges
 
-__all__ = ["Budget", "Standing", "Unit", "change", "enforce", "refuse_full_queue", "standing", "standings"]
+__all__ = [
+    "Budget",
+    "Judge",
+    "Standing",
+    "Unit",
+    "change",
+    "enforce",
+    "refuse_full_queue",
+    "standing",
+    "standings",
+]
 
 _log = structlog.get_logger()
 
@@ -99,14 +109,14 @@ class Standing:
 def standing(connection: Connection, tenant: str) -> Standing:
     """Raises `NotFoundError` for a tenant that nothing was ever submitted or set for."""
     row, month = tenants.read(connection, tenant), _month(_now(connection))
-    used = ledger.committed(connection, since=month.timestamp(), tenant=tenant)
+    used = balances.committed(connection, since=month.timestamp(), tenants=[tenant])
     return _standing(row, month, used.get(tenant, NOTHING))
 
 
 def standings(connection: Connection) -> list[Standing]:
     """Of all tenants, by name."""
     month = _month(_now(connection))
-    used = ledger.committed(connection, since=month.timestamp())
+    used = balances.committed(connection, since=month.timestamp())
     return [_standing(row, month, used.get(row.id, NOTHING)) for row in tenants.read_all(connection)]
 
 
@@ -117,12 +127,42 @@ def change(connection: Connection, tenant: str, default_max_active: int, changes
     return standing(connection, tenant)
 
 
+class Judge:
+    """Who of several locked tenants may have one job more; each that may counts for those judged after it."""
+
+    def __init__(
+        self, connection: Connection, rows: Mapping[str, Row[Any]], held: Mapping[str, Sums], at: float
+    ) -> None:
+        """``rows`` of the tenants; what was ``held`` at that moment for all that are to be judged."""
+        self._connection = connection
+        self._rows = rows
+        self._waiting = {name: int(row.waiting) for name, row in rows.items()}
+        self._month = _month(at)
+        limited = [name for name, row in rows.items() if _has_budget(row)]
+        found = _committed(connection, limited, self._month)
+        self._used = {name: found.get(name, NOTHING) - held[name] for name in limited}
+
+    def take(self, tenant: str, more: Sums) -> None:
+        """Raises `RateLimitError` and `BudgetExceededError`."""
+        row = self._rows[tenant]
+        _refuse_full_queue(row, self._waiting[tenant])
+        if tenant in self._used:
+            used = self._used[tenant] + more
+            _enforce(self._connection, _standing(row, self._month, used), more)
+            self._used[tenant] = used
+        self._waiting[tenant] += 1
+
+
 def refuse_full_queue(connection: Connection, tenant: str) -> None:
     """Raise `RateLimitError` where as many jobs wait as may; the caller has locked the tenant."""
     row = tenants.read(connection, tenant)
-    if row.max_queued is not None and row.waiting >= row.max_queued:
+    _refuse_full_queue(row, row.waiting)
+
+
+def _refuse_full_queue(row: Row[Any], waiting: int) -> None:
+    if row.max_queued is not None and waiting >= row.max_queued:
         raise RateLimitError(
-            f"Tenant {tenant!r} has {row.waiting} jobs waiting, and may have {row.max_queued}: "
+            f"Tenant {row.id!r} has {waiting} jobs waiting, and may have {row.max_queued}: "
             "submit again when some of them are done."
         )
 
@@ -134,12 +174,23 @@ def enforce(connection: Connection, tenant: str, planned: Sequence[str]) -> None
     take holds for it add up after the commit, and see these. Holds of nothing are always fine.
     """
     row = tenants.read(connection, tenant)
-    if not planned or (row.monthly_milli_credits is None and row.monthly_micro_usd is None):
+    if not planned or not _has_budget(row):
         return
-    added, at = ledger.holds(connection, planned)
+    added, at = balances.holds(connection, planned)
     month = _month(at)
-    used = ledger.committed(connection, since=month.timestamp(), tenant=tenant)[tenant]
-    now = _standing(row, month, used)
+    used = _committed(connection, [tenant], month)[tenant]
+    _enforce(connection, _standing(row, month, used), added)
+
+
+def _has_budget(row: Row[Any]) -> bool:
+    return row.monthly_milli_credits is not None or row.monthly_micro_usd is not None
+
+
+def _committed(connection: Connection, names: Sequence[str], month: datetime) -> dict[str, Sums]:
+    return balances.committed(connection, since=month.timestamp(), tenants=names) if names else {}
+
+
+def _enforce(connection: Connection, now: Standing, added: Sums) -> None:
     for budget, more in zip(now.budgets, (added.credits.amount, added.usd), strict=True):
         if more and budget.is_exceeded:
             raise _refusal(now, budget, more)

@@ -10,14 +10,14 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy import Connection, Double, Engine, Table, event
+from sqlalchemy import Connection, Double, Engine, Row, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
@@ -26,7 +26,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from cutscene import migrations
 from cutscene.errors import ConflictError, DatabaseAwayError, StorageError
 
-__all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
+__all__ = ["Database", "clock", "insert_all_new", "insert_new", "is_postgres", "open_database"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,9 +56,27 @@ def is_postgres(connection: Connection) -> bool:
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     """Insert unless a unique column says that the row is there already; says whether it did."""
-    insert = postgresql.insert if is_postgres(connection) else sqlite.insert
-    query = insert(table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
+    query = _insert(connection, table).values(**values).on_conflict_do_nothing().returning(sa.literal(1))
     return connection.execute(query).first() is not None
+
+
+def insert_all_new(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *returned: sa.ColumnElement[Any] | Table,
+    **common: Any,
+) -> Sequence[Row[Any]]:
+    """The same of many rows by one statement, in their order; says what ``returned`` names of those it did.
+
+    ``common``: what they all have besides.
+    """
+    query = _insert(connection, table).values(common or {}).on_conflict_do_nothing()
+    return connection.execute(query.returning(*(returned or (sa.literal(1),))), list(rows)).all()
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return (postgresql.insert if is_postgres(connection) else sqlite.insert)(table)
 
 
 class Database:

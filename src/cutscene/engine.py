@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -34,8 +34,10 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
-_VERSION: Final = "2"
+_VERSION: Final = "3"
 """Changes only together with a migration of the jobs that are running."""
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_BATCH: Final = 500
 
 
 def workflow_id(job_id: str, handover: int) -> str:
@@ -48,8 +50,11 @@ class Engine:
 
     TICK: Final = 0.2
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
+    PICK_UP: Final = 0.1
+    """Seconds between two looks for jobs that any gate has let in."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
+    CLEAN_EVERY: Final = 5.0
     ASK_EVERY: Final = 60.0
     FIRST_ASK: Final = 3.0
     """Seconds that providers have to say how the accounts stand before the first job is let in."""
@@ -107,9 +112,12 @@ class Engine:
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)(self._workflow())
         DBOS.launch()  # on this loop's thread: workflows run on the loop that launched
         self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
-        await DBOS.register_queue_async(_QUEUE, polling_interval_sec=self.TICK, on_conflict="always_update")
+        await DBOS.register_queue_async(
+            _QUEUE, polling_interval_sec=self.PICK_UP, on_conflict="always_update"
+        )
         self._duties = [
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
+            asyncio.create_task(self._every(self.CLEAN_EVERY, self._clean_up), name="clean-up"),
             asyncio.create_task(self._every(self.ASK_EVERY, self._ask_accounts), name="accounts"),
             asyncio.create_task(self._keep_gate(), name="gate"),
         ]
@@ -202,7 +210,7 @@ class Engine:
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and the engine does not know or gave up."""
-        await self._clean_up()
+        await _forget_ended()  # of workers, too, that died before they could
         await self._database.write(transitions.write_off, self._longest_life)
         unfinished = {workflow_id(*row): row for row in await self._database.read(jobs.unfinished)}
         if not unfinished:
@@ -230,10 +238,8 @@ class Engine:
             self._hand_over(connection, job_id, handover)
 
     async def _clean_up(self) -> None:
-        """The engine's history of ended jobs serves nobody: ours is the record."""
-        ended = await _engine_jobs(status=["SUCCESS", "ERROR", "CANCELLED"], limit=1000)
-        if ended:
-            await DBOS.delete_workflows_async(list(ended))
+        """Each worker removes what it has ended: soon, and in nobody's way."""
+        await _forget_ended(executor_id=self.executor_id)
 
     def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
         async def run_job(job_id: str, handover: int) -> None:
@@ -255,8 +261,21 @@ async def woken(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def _engine_jobs(**filters: Any) -> set[str]:
+async def _forget_ended(**filters: Any) -> None:
+    """The engine's history of ended jobs serves nobody: ours is the record."""
+    while ended := await _engine_jobs(status=_ENDED, limit=_BATCH, **filters):
+        await DBOS.delete_workflows_async(list(ended))
+
+
+async def _engine_jobs(*, workflow_ids: Sequence[str] | None = None, **filters: Any) -> set[str]:
     """Ids of the engine's workflows that match."""
+    if workflow_ids is None:
+        return await _list(**filters)
+    batches = [workflow_ids[at : at + _BATCH] for at in range(0, len(workflow_ids), _BATCH)]
+    return set().union(*[await _list(workflow_ids=some, **filters) for some in batches])
+
+
+async def _list(**filters: Any) -> set[str]:
     found = await DBOS.list_workflows_async(load_input=False, load_output=False, **filters)
     return {workflow.workflow_id for workflow in found}
 

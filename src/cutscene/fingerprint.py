@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from cutscene.domain import VideoRequest
 from cutscene.origins import LocalFile, origin_of
 from cutscene.overlays import PictureOverlay, TextOverlay, is_font_file
 
-__all__ = ["fingerprint", "is_same"]
+__all__ = ["fingerprint", "is_same", "take_fingerprint"]
 
 _NO_FILE: Final = "-"
 _MAX_BYTES: Final = 2**28
@@ -24,6 +25,13 @@ def fingerprint(request: VideoRequest, provider: str | None) -> str:
     asked = {**request.to_json(), "fingerprint": None, "provider": provider}
     words = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     return ":".join([words, *map(_digest, _sources(request))])
+
+
+async def take_fingerprint(request: VideoRequest, provider: str | None) -> str:
+    """The same without blocking; words alone need no thread."""
+    if not any(_sources(request)):
+        return fingerprint(request, provider)
+    return await asyncio.to_thread(fingerprint, request, provider)
 
 
 def is_same(earlier: str | None, now: str) -> bool:

@@ -7,6 +7,7 @@ it over to the engine. Its cost does not depend on how many tenants wait behind 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -18,6 +19,12 @@ from cutscene.tables import tenant_ready
 from cutscene.tables import tenants as tenant_table
 
 __all__ = ["HandOver", "admit", "anyone_ready"]
+
+_MOST: Final = 100
+"""Jobs that are let in by one transaction: the first of many need not wait for the last."""
+_FEW: Final = 100
+"""Jobs, below which their tenants are found from them; else there are enough among the next tenants."""
+_LEAST_PRIORITY: Final = -(2**31)
 
 HandOver = Callable[[Connection, str, int], None]
 """Gives a job, by its id and the number of this hand-over, to the engine in the same transaction."""
@@ -64,14 +71,18 @@ def _may_start(room: Mapping[str, int], pauses: Mapping[str, float]) -> sa.Colum
 
 def _ready_tenants(connection: Connection, allowed: sa.ColumnElement[bool], *, limit: int) -> list[str]:
     """Tenants below their limit with a job that could start, least recently served first."""
-    if not limit:
+    few = connection.execute(sa.select(job_table.c.tenant).where(allowed).limit(_FEW)).scalars().all()
+    if not limit or not few:
         return []
-    waits = sa.exists().where(job_table.c.tenant == tenant_table.c.id, allowed)
+    # What holds for any priority leads SQLite to the index by tenant, not to that of the provider's jobs.
+    its_own = (job_table.c.tenant == tenant_table.c.id) & (job_table.c.priority >= _LEAST_PRIORITY)
+    # Few are all there are: nobody looks at the tenants that wait for another provider.
+    among = tenant_table.c.id.in_(few) if len(few) < _FEW else sa.true()
     query = (
         sa.select(tenant_table.c.id)
-        .where(tenant_ready, waits)
+        .where(tenant_ready, among, sa.exists().where(its_own, allowed))
         .order_by(tenant_table.c.served_at)
-        .limit(limit)
+        .limit(min(limit, _MOST))
     )
     if is_postgres(connection):
         query = query.with_for_update(skip_locked=True)

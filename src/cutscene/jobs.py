@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new
+from cutscene.database import clock, insert_all_new
 from cutscene.domain import Clip, Credits, Fallback, Job, JobState, Stage, VideoRequest
 from cutscene.errors import CutsceneError, NotFoundError
 from cutscene.tables import job_holds_slot, job_queued, job_running, job_to_cancel
@@ -48,27 +48,20 @@ class NewJob:
         return self.provider if self.fallback is None else self.fallback.instead_of
 
 
-def insert(connection: Connection, job: NewJob) -> bool:
-    """False where the tenant used the idempotency key before."""
-    return insert_new(
-        connection,
-        table,
-        id=job.id,
-        tenant=job.tenant,
-        run=job.run,
-        idempotency_key=job.idempotency_key,
-        request=job.request.to_json(),
-        provider=job.provider,
-        model=job.model,
-        priority=job.priority,
-        plan=job.plan,
-        skill=job.skill,
-        may_fall_back_to=job.may_fall_back_to,
-        fallback=None if job.fallback is None else asdict(job.fallback),
-        state=JobState.QUEUED,
-        stage=Stage.QUEUED,
-        created_at=clock(),
-    )
+def insert_all(connection: Connection, new: Sequence[NewJob]) -> Sequence[Row[Any]]:
+    """Their rows, without those whose tenant used the idempotency key before."""
+    rows = [_values(job) for job in new]
+    return insert_all_new(connection, table, rows, table, created_at=clock())
+
+
+def _values(job: NewJob) -> dict[str, Any]:
+    return {
+        **{field.name: getattr(job, field.name) for field in fields(job)},
+        "request": job.request.to_json(),
+        "fallback": None if job.fallback is None else asdict(job.fallback),
+        "state": JobState.QUEUED,
+        "stage": Stage.QUEUED,
+    }
 
 
 def asked(row: Row[Any]) -> str:
@@ -92,9 +85,10 @@ def get(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
     return row
 
 
-def find(connection: Connection, tenant: str, idempotency_key: str) -> Row[Any] | None:
-    query = sa.select(table).where(table.c.tenant == tenant, table.c.idempotency_key == idempotency_key)
-    return connection.execute(query).first()
+def find(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
+    """The jobs of so many idempotency keys, each beside its tenant."""
+    query = sa.select(table).where(sa.tuple_(table.c.tenant, table.c.idempotency_key).in_(keys))
+    return {(row.tenant, row.idempotency_key): row for row in connection.execute(query)}
 
 
 def page(

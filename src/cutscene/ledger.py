@@ -11,7 +11,7 @@ that they meet in the same day, and in the same month of a budget.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -20,30 +20,30 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from cutscene.database import clock, insert_new, is_postgres
+from cutscene.database import clock, insert_all_new, insert_new, is_postgres
 from cutscene.domain import Credits, JobState, SegmentState
 from cutscene.tables import job_queued, jobs, segments
 from cutscene.tables import ledger as table
 
 __all__ = [
-    "NOTHING",
+    "NANO_USD",
     "Account",
     "Basis",
     "Grouping",
-    "Sums",
     "Usage",
     "close",
-    "committed",
     "hold",
     "hold_again",
-    "holds",
+    "hold_all",
     "least_held",
     "open_amount",
     "spent",
+    "spent_by_job",
     "usage",
+    "usd",
 ]
 
-_NANO_USD: Final = table.c.milli_credits * table.c.micro_usd_per_credit
+NANO_USD: Final = table.c.milli_credits * table.c.micro_usd_per_credit
 
 
 class Basis(StrEnum):
@@ -78,6 +78,10 @@ class Account:
     usd_per_credit: str
     """A decimal number."""
 
+    @property
+    def micro_usd_per_credit(self) -> int:
+        return int(Decimal(self.usd_per_credit) * 1_000_000)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -100,33 +104,29 @@ class Usage:
     failed_usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Amounts in both units that budgets have."""
-
-    credits: Credits
-    usd: Decimal
-
-
-NOTHING: Final = Sums(Credits(), Decimal(0))
-
-
 def hold(connection: Connection, segment_id: str, amount: Credits, account: Account) -> None:
     """Set the upper bound of a segment's cost aside."""
-    insert_new(
-        connection,
-        table,
-        segment_id=segment_id,
-        kind="hold",
-        milli_credits=amount.milli,
-        micro_usd_per_credit=int(Decimal(account.usd_per_credit) * 1_000_000),
-        basis=Basis.ESTIMATE,
-        tenant=account.tenant,
-        job_id=account.job_id,
-        provider=account.provider,
-        model=account.model,
-        at=clock(),
-    )
+    hold_all(connection, [(segment_id, amount, account)])
+
+
+def hold_all(
+    connection: Connection, holds: Iterable[tuple[str, Credits, Account]], *, at: float | None = None
+) -> None:
+    """The same for many segments; ``at`` that moment, in seconds since 1970, or now."""
+    rows = [
+        {
+            "segment_id": segment_id,
+            "milli_credits": amount.milli,
+            "micro_usd_per_credit": account.micro_usd_per_credit,
+            "tenant": account.tenant,
+            "job_id": account.job_id,
+            "provider": account.provider,
+            "model": account.model,
+        }
+        for segment_id, amount, account in holds
+    ]
+    when = clock() if at is None else sa.literal(at)
+    insert_all_new(connection, table, rows, kind="hold", basis=Basis.ESTIMATE, at=when)
 
 
 def hold_again(connection: Connection, segment_id: str, *, like: str) -> None:
@@ -159,40 +159,17 @@ def least_held(connection: Connection, provider: str) -> Credits:
 
 def spent(connection: Connection, job_id: str) -> Credits | None:
     """What a job's settled segments cost together; None while none is settled."""
-    return _sum(connection, table.c.job_id == job_id, "settle")
+    return spent_by_job(connection, [job_id]).get(job_id)
 
 
-def holds(connection: Connection, segment_ids: Sequence[str]) -> tuple[Sums, float]:
-    """What is set aside for new segments together, and since when, in seconds after 1970."""
-    query = sa.select(
-        sa.func.sum(table.c.milli_credits),
-        sa.func.sum(_NANO_USD),
-        sa.func.min(table.c.at),
-    ).where(table.c.kind == "hold", table.c.segment_id.in_(segment_ids))
-    milli, nano_usd, at = connection.execute(query).one()
-    return _sums(milli, nano_usd), float(at)
+def spent_by_job(connection: Connection, job_ids: Sequence[str]) -> dict[str, Credits]:
+    """The same of many jobs, without those of which none is settled."""
+    of_each = sa.select(table.c.job_id, sa.func.sum(table.c.milli_credits)).group_by(table.c.job_id)
+    rows = connection.execute(of_each.where(table.c.job_id.in_(job_ids), table.c.kind == "settle"))
+    return {job_id: Credits(int(milli)) for job_id, milli in rows}
 
 
-def committed(connection: Connection, *, since: float, tenant: str | None = None) -> dict[str, Sums]:
-    """What is settled or held, per tenant, for segments that were held ``since`` then; of one or of all.
-
-    What is settled is the hold without the release, so that neither counts twice.
-    """
-    sign = sa.case((table.c.kind == "hold", 1), else_=-1)
-    query = sa.select(
-        table.c.tenant, sa.func.sum(sign * table.c.milli_credits), sa.func.sum(sign * _NANO_USD)
-    ).where(table.c.kind != "settle", table.c.at >= since)
-    if tenant is not None:
-        query = query.where(table.c.tenant == tenant)
-    rows = connection.execute(query.group_by(table.c.tenant))
-    return {name: _sums(milli, nano_usd) for name, milli, nano_usd in rows}
-
-
-def _sums(milli_credits: Decimal | int, nano_usd: Decimal | int) -> Sums:
-    return Sums(Credits(int(milli_credits)), _usd(nano_usd))
-
-
-def _usd(nano: Decimal | int) -> Decimal:
+def usd(nano: Decimal | int) -> Decimal:
     return Decimal(int(nano)) / 1_000_000_000
 
 
@@ -215,19 +192,22 @@ def usage(connection: Connection, by: Grouping, *, tenant: str | None, since: fl
             failures=row.failures,
             credits=Credits(int(row.settled)),
             held=Credits(int(row.held)),
-            usd=_usd(row.settled_usd),
+            usd=usd(row.settled_usd),
             failed_credits=Credits(int(row.failed)),
-            failed_usd=_usd(row.failed_usd),
+            failed_usd=usd(row.failed_usd),
         )
         for row in rows
     ]
 
 
 def _counts() -> Sequence[sa.ColumnElement[int]]:
-    failed_job = sa.case((jobs.c.state == JobState.FAILED, table.c.job_id))
+    """Of the holds alone: each segment has just one, and that is a third of what is to be sorted."""
+    held = table.c.kind == "hold"
+    job = sa.case((held, table.c.job_id))
+    failed_job = sa.case((held & (jobs.c.state == JobState.FAILED), table.c.job_id))
     return (
-        sa.func.count(table.c.job_id.distinct()).label("jobs"),
-        sa.func.count(table.c.segment_id.distinct()).label("segments"),
+        sa.func.count(job.distinct()).label("jobs"),
+        sa.func.count(sa.case((held, 1))).label("segments"),
         sa.func.count(failed_job.distinct()).label("failures"),
     )
 
@@ -240,9 +220,9 @@ def _amounts() -> Sequence[sa.ColumnElement[int]]:
     return (
         (_sum_where(is_hold, amount) - _sum_where(~is_hold, amount)).label("held"),
         _sum_where(settled, amount).label("settled"),
-        _sum_where(settled, _NANO_USD).label("settled_usd"),
+        _sum_where(settled, NANO_USD).label("settled_usd"),
         _sum_where(failed, amount).label("failed"),
-        _sum_where(failed, _NANO_USD).label("failed_usd"),
+        _sum_where(failed, NANO_USD).label("failed_usd"),
     )
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Pause",
     "claim",
     "close",
+    "closed",
     "lift",
     "pause",
     "pause_of",
@@ -112,9 +113,13 @@ def pause_of(connection: Connection, provider: str) -> Pause | None:
 
 def refuse_if_closed(connection: Connection, provider: str) -> None:
     """Raise why a provider takes no new jobs, where waiting alone would not help."""
-    found = pause_of(connection, provider)
-    if found is not None and found.refuses_jobs:
-        raise found.error
+    if provider in (found := closed(connection)):
+        raise found[provider].error
+
+
+def closed(connection: Connection) -> dict[str, Pause]:
+    """The providers of which that is so, and their pauses."""
+    return {pause.provider: pause for pause in pauses(connection) if pause.refuses_jobs}
 
 
 def _in_force() -> sa.Select[Any]:

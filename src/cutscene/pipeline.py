@@ -13,11 +13,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import aiohttp
 import structlog
-from dbos import DBOS
 from sqlalchemy import Row
 
 from cutscene import fetch, jobs, segments, sources, storage, transitions
@@ -27,7 +26,6 @@ from cutscene.errors import (
     BudgetExceededError,
     CancelledError,
     CutsceneError,
-    DatabaseAwayError,
     NotFoundError,
     ProviderError,
     StorageError,
@@ -49,12 +47,10 @@ from cutscene.providers import (
 )
 from cutscene.settings import Settings
 from cutscene.specs import Container
+from cutscene.steps import step, surely
 from cutscene.submission import VANISHED, Submissions
 
 __all__ = ["Pipeline", "Sessions"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -73,6 +69,8 @@ class Pipeline:
 
     FETCHES: Final = 5
     """Downloads that failed before a job gives up; the footage stays paid."""
+    BEGINNINGS: Final = 128
+    """Jobs on their way to their wait at once: those that begin by the thousand take no room until then."""
 
     def __init__(
         self,
@@ -97,30 +95,64 @@ class Pipeline:
         self._submissions = submissions
         self._understudy = understudy
         self._slot_freed = slot_freed
+        self._beginnings = asyncio.Semaphore(self.BEGINNINGS)
 
     async def run(self, job_id: str, handover: int) -> None:
         """From the gate to a stored clip, or to an error that says why not."""
         try:
-            segment_id = await _step(self.submit, job_id, handover)
-            if segment_id is None or not await _step(self.wait, job_id, handover, segment_id):
+            segment_id = await step(self.submit, job_id, handover)
+            if segment_id is None or not await surely(self.wait, job_id, handover, segment_id):
                 return  # the job waits for its turn again, or belongs to another run
-            reached = await _step(self.fetch, job_id, segment_id)
-            if not await _step(self.go_on, job_id, handover):
+            reached = await step(self.fetch, job_id, segment_id)
+            if not await step(self.go_on, job_id, handover):
                 return  # the next segment waits for its turn
-            clip = await _step(self.finish, job_id, reached)
-            await _step(self.publish, job_id, handover, clip)
+            clip = await step(self.finish, job_id, reached)
+            await step(self.publish, job_id, handover, clip)
         except CutsceneError as error:
-            await _step(self.fail, job_id, handover, error.code, str(error), error.detail)
+            await step(self.fail, job_id, handover, error.code, str(error), error.detail)
 
     async def submit(self, job_id: str, handover: int) -> str | None:
         """Have the current segment accepted by the provider: at most one paid call for each attempt."""
-        job, request, provider = await self._load(job_id)
-        return await self._submissions.accepted(job, handover, request, provider)
+        async with self._beginnings:
+            job, request, provider = await self._load(job_id)
+            return await self._submissions.accepted(job, handover, request, provider)
 
     async def wait(self, job_id: str, handover: int, segment_id: str) -> bool:
-        """One step for all looks at a task. The tenant's slot is free when the task has ended.
+        """All looks at a task. No step: our rows say how it ended, and thousands wait in little memory.
 
         Whether there is footage now; if not, and nothing is raised, another run makes one more attempt.
+        The tenant's slot is free when the task has ended.
+        """
+        async with self._beginnings:
+            begun = await self._begin_to_wait(job_id, handover, segment_id)
+        if isinstance(begun, bool):
+            return begun
+        is_retry, outcome = begun
+        state = await outcome
+        match state:
+            case Done(credits=charged):
+                await self._close(segment_id, SegmentState.SUCCEEDED, charged)
+                return True
+            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not is_retry and (
+                await self._try_again(job_id, handover, segment_id, state, pause)
+            ):
+                return False
+            case Failed(retry_after=float(), credits=Credits(milli=0), error=error) if (
+                await self._understudy.steps_in(
+                    await self._database.read(jobs.read, job_id), handover, error, failed=segment_id
+                )
+            ):
+                return False
+            case Failed(error=error, credits=charged):
+                await self._close(segment_id, _ended_by(error), charged, error)
+                raise error
+
+    async def _begin_to_wait(
+        self, job_id: str, handover: int, segment_id: str
+    ) -> bool | tuple[bool, Coroutine[Any, Any, Done | Failed]]:
+        """Whether there is footage, if that is known; else whether it is a retry, and what to wait for.
+
+        Rows are large: of thousands that wait nobody keeps one.
         """
         segment = await self._database.read(segments.read, segment_id)
         if segment.state == SegmentState.SUCCEEDED:
@@ -130,11 +162,11 @@ class Pipeline:
         if not await self._database.read(jobs.is_run, job_id, handover):
             return False
         if segment.state != SegmentState.RUNNING:
-            raise ProviderError("The generation had ended without footage.")
+            return True  # its footage was given up: `fetch` says so, as it did before a crash
         job, request, provider = await self._load(job_id)
         age = await self._database.read(segments.age, segment_id)
         plan = plan_of(job)
-        state = await self._poller.outcome(
+        return segment.is_retry, self._poller.outcome(
             job_id,
             provider,
             segment.task_id,
@@ -142,21 +174,6 @@ class Pipeline:
             share=(segment.position, len(plan)),
             kind=_kind(job.model, request, plan[segment.position]),
         )
-        match state:
-            case Done(credits=charged):
-                await self._close(segment_id, SegmentState.SUCCEEDED, charged)
-                return True
-            case Failed(retry_after=float(pause), credits=Credits(milli=0)) if not segment.is_retry and (
-                await self._try_again(job_id, handover, segment_id, state, pause)
-            ):
-                return False
-            case Failed(retry_after=float(), credits=Credits(milli=0), error=error) if (
-                await self._understudy.steps_in(job, handover, error, failed=segment_id)
-            ):
-                return False
-            case Failed(error=error, credits=charged):
-                await self._close(segment_id, _ended_by(error), charged, error)
-                raise error
 
     async def fetch(self, job_id: str, segment_id: str) -> dict[str, float] | None:
         """Bring the footage into the store before its link expires.
@@ -363,26 +380,6 @@ class Pipeline:
         self._settings.scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._settings.scratch) as folder:
             yield Path(folder)
-
-
-async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
-
-    async def step() -> T:
-        while True:
-            try:
-                return await work(*args, **kwargs)
-            except DatabaseAwayError as error:
-                _log.warning("step_waits", step=work.__name__, reason=str(error))
-                await asyncio.sleep(1)
-            except CutsceneError:
-                raise
-            except Exception as error:
-                _log.exception("step_broke", step=work.__name__)
-                sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
-                raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
-
-    return await DBOS.run_step_async({"name": work.__name__}, step)
 
 
 def _kind(model: str, request: VideoRequest, part: PlannedSegment) -> str:

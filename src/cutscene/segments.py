@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new
+from cutscene.database import clock, insert_all_new
 from cutscene.domain import JobState, SegmentState
 from cutscene.tables import job_holds_slot, jobs, ledger
 from cutscene.tables import segments as table
@@ -33,6 +33,7 @@ __all__ = [
     "lose_footage",
     "outlived",
     "plan",
+    "plan_all",
     "read",
     "record_task",
     "reopen",
@@ -47,18 +48,27 @@ def plan(connection: Connection, job_id: str, position: int, attempt: int, *, is
 
     ``is_retry``: nobody asked for it, so that it is the last that nobody asks for.
     """
-    segment_id = f"{job_id}-{position}-{attempt}"
-    insert_new(
-        connection,
-        table,
-        id=segment_id,
-        job_id=job_id,
-        position=position,
-        attempt=attempt,
-        state=SegmentState.PLANNED,
-        is_retry=is_retry,
-    )
+    [segment_id] = plan_all(connection, [(job_id, position)], attempt=attempt, is_retry=is_retry)
     return segment_id
+
+
+def plan_all(
+    connection: Connection, places: Sequence[tuple[str, int]], *, attempt: int = 1, is_retry: bool = False
+) -> list[str]:
+    """The same at many places: a job and a position in it."""
+    rows = [
+        {
+            "id": f"{job_id}-{position}-{attempt}",
+            "job_id": job_id,
+            "position": position,
+            "attempt": attempt,
+            "state": SegmentState.PLANNED,
+            "is_retry": is_retry,
+        }
+        for job_id, position in places
+    ]
+    insert_all_new(connection, table, rows)
+    return [str(row["id"]) for row in rows]
 
 
 def read(connection: Connection, segment_id: str) -> Row[Any]:
@@ -77,9 +87,16 @@ def current(connection: Connection, job_id: str) -> Row[Any]:
     return next((row for row in rows if row.footage_key is None), rows[-1])
 
 
-def footage(connection: Connection, job_id: str) -> list[str]:
-    """Keys of what a job has in the store, in order."""
-    return [row.footage_key for row in latest(connection, job_id) if row.footage_key is not None]
+def footage(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Keys of what each of these jobs has in the store, in order."""
+    columns = (table.c.job_id, table.c.position, table.c.footage_key)
+    query = sa.select(*columns).where(table.c.job_id.in_(job_ids)).order_by(*columns[:2], table.c.attempt)
+    last = {(row.job_id, row.position): row.footage_key for row in connection.execute(query)}
+    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    for (job_id, _), key in last.items():
+        if key is not None:
+            found[job_id].append(key)
+    return found
 
 
 def lock(connection: Connection, segment_id: str) -> Row[Any]:

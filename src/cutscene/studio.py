@@ -6,30 +6,30 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Unpack
 
 import structlog
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
-from cutscene import accounts, budgets, calls, jobs, ledger, limits, segments, sources, storage, transitions
+from cutscene import budgets, calls, jobs, ledger, limits, segments, sources, storage, transitions
 from cutscene.budgets import Standing
 from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
-from cutscene.domain import Clip, Fallback, Job, JobState, VideoRequest, check_tenant
+from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
 from cutscene.executors import worker_lives
-from cutscene.fallback import offer_of
-from cutscene.fingerprint import fingerprint, is_same
+from cutscene.fingerprint import is_same, take_fingerprint
 from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
 from cutscene.media.source import shape_of
 from cutscene.media.workbench import Workbench
 from cutscene.origins import Intake
-from cutscene.plan import LATER, Offer, plan_of, segment_request
-from cutscene.providers import Provider, Providers, Wording
+from cutscene.plan import LATER, plan_of, segment_request
+from cutscene.providers import Providers, Wording
+from cutscene.reception import Reception
 from cutscene.settings import Settings
 from cutscene.specs import Container
 from cutscene.telemetry import log_unless_configured
@@ -62,6 +62,7 @@ class Studio:
         self._store = store
         self._workbench = workbench
         self._worker = worker
+        self._reception = Reception(settings, database, providers)
 
     async def submit(
         self,
@@ -92,7 +93,7 @@ class Studio:
         async with self._intake(tenant, local_files=local_files) as intake:
             sources.check(intake, request)
             if idempotency_key is not None:
-                handed_over = await asyncio.to_thread(fingerprint, request, provider)
+                handed_over = await take_fingerprint(request, provider)
                 if earlier := await self._submitted_before(tenant, idempotency_key, handed_over):
                     return earlier
                 request = replace(request, fingerprint=handed_over)
@@ -102,8 +103,7 @@ class Studio:
                 self._store, self._workbench, intake, run, request, self.settings.scratch
             )
         await self._worker.ensure()
-        await self._review_pause(chosen)
-        row = await self._record_with_whom_it_can(
+        recorded = await self._reception.record(
             chosen,
             named=provider is not None,
             id=f"job_{secrets.token_hex(8)}",
@@ -115,7 +115,7 @@ class Studio:
             skill=skill,
         )
         self._worker.wake()
-        return await self._job(row)
+        return await self._job(recorded.row, is_new=recorded.is_new)
 
     async def extend(
         self,
@@ -159,7 +159,7 @@ class Studio:
     ) -> Sequence[Job]:
         """The tenant's jobs, newest first."""
         rows = await self._database.read(jobs.page, tenant, states=states, limit=limit, before=before)
-        return [await self._job(row) for row in rows]
+        return await self._jobs(rows)
 
     async def watch(self, tenant: str, job_id: str) -> AsyncIterator[Job]:
         """The job now, and again whenever something about it changed, until it has ended."""
@@ -268,7 +268,7 @@ class Studio:
 
     async def _submitted_before(self, tenant: str, key: str, handed_over: str) -> Job | None:
         """The job of that idempotency key, if it is seen to be for this very request."""
-        row = await self._database.read(jobs.find, tenant, key)
+        row = await self._reception.earlier(tenant, key)
         if row is None or not is_same(row.request.get("fingerprint"), handed_over):
             return None
         await self._worker.ensure()
@@ -283,40 +283,23 @@ class Studio:
             allow_private=self.settings.allow_private_urls,
         )
 
-    async def _record_with_whom_it_can(
-        self, chosen: Provider, *, named: bool, request: VideoRequest, **job: Any
-    ) -> Row[Any]:
-        """The chosen provider makes it, or who steps in for it, later or, where it is paused for long, now.
+    async def _job(self, row: Row[Any], *, is_new: bool = False) -> Job:
+        [job] = await self._jobs([row], are_new=is_new)
+        return job
 
-        For a provider that was asked for by name nobody steps in.
-        """
-        facts = {"request": request, **job}
-        own, other = Offer.of(chosen, request), self.settings.fallback_provider
-        if named or other in {"", chosen.id}:
-            return await self._record(own, facts)
-        pause = await self._database.read(limits.pause_of, chosen.id)
-        if pause is not None and pause.is_long and (offer := await offer_of(self._providers, other, request)):
-            reason = Fallback(instead_of=chosen.id, error_code=pause.code, error=str(pause.error))
-            with suppress(CutsceneError):  # closed itself, or too dear for the tenant
-                return await self._record(offer, {**facts, "fallback": reason})
-        return await self._record(own, {**facts, "may_fall_back_to": other})
+    async def _jobs(self, rows: Sequence[Row[Any]], *, are_new: bool = False) -> Sequence[Job]:
+        """Every job that anybody sees is made here; ``are_new``: nothing was paid for yet."""
+        if are_new:
+            return [jobs.to_job(row, None, ()) for row in rows]
+        spent, footage = await self._database.read(_facts, [row.id for row in rows])
+        return [jobs.to_job(row, spent.get(row.id), footage[row.id]) for row in rows]
 
-    async def _record(self, offer: Offer, facts: Mapping[str, Any]) -> Row[Any]:
-        new = jobs.NewJob(provider=offer.provider, model=offer.model, plan=offer.plan_as_json, **facts)
-        account = offer.account(new.tenant, new.id)
-        return await self._database.write(
-            transitions.submit, new, offer.estimates, account, self.settings.max_concurrent
-        )
 
-    async def _review_pause(self, provider: Provider) -> None:
-        """Whoever has just bought credits or mended the key need not wait for a worker to notice."""
-        pause = await self._database.read(limits.pause_of, provider.id)
-        if pause is not None and pause.refuses_jobs:
-            await accounts.look(self._database, provider)
-
-    async def _job(self, row: Row[Any]) -> Job:
-        spent = await self._database.read(ledger.spent, row.id)
-        return jobs.to_job(row, spent, await self._database.read(segments.footage, row.id))
+def _facts(
+    connection: Connection, job_ids: Sequence[str]
+) -> tuple[Mapping[str, Credits], Mapping[str, Sequence[str]]]:
+    """What they have spent, and have in the store."""
+    return ledger.spent_by_job(connection, job_ids), segments.footage(connection, job_ids)
 
 
 _SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key", "skill")

@@ -87,6 +87,8 @@ Index(
     sqlite_where=job_queued,
     postgresql_where=job_queued,
 )
+# Of those that could start at a provider: whether there are any, however many wait for another one.
+Index("jobs_waiting", jobs.c.provider, sqlite_where=job_queued, postgresql_where=job_queued)
 Index("jobs_slots", jobs.c.provider, sqlite_where=job_holds_slot, postgresql_where=job_holds_slot)
 Index("jobs_running", jobs.c.sequence, sqlite_where=job_running, postgresql_where=job_running)
 job_to_cancel = job_running & jobs.c.cancel_requested.is_(sa.true())

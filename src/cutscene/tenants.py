@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Row
 
-from cutscene.database import clock, insert_new
+from cutscene.database import clock, insert_all_new, insert_new
 from cutscene.domain import Credits
 from cutscene.errors import InputValidationError, NotFoundError
 from cutscene.tables import tenants as table
@@ -18,12 +18,14 @@ __all__ = [
     "LimitChanges",
     "apply_default",
     "lock",
+    "lock_all",
     "make_known",
     "read",
     "read_all",
     "served",
     "set_limits",
     "slot_freed",
+    "start_waiting",
     "starts_waiting",
     "stops_waiting",
 ]
@@ -70,9 +72,33 @@ def lock(connection: Connection, tenant: str) -> None:
     connection.execute(sa.select(table.c.id).where(table.c.id == tenant).with_for_update())
 
 
+def lock_all(connection: Connection, names: Iterable[str], default_max_active: int) -> dict[str, Row[Any]]:
+    """The same of many, new ones too, always in one order: no two wait for each other. Their rows."""
+    wanted = sorted(set(names))
+    rows = _locked(connection, wanted)
+    if unknown := [name for name in wanted if name not in rows]:
+        new = [{"id": name, "max_active": default_max_active} for name in unknown]
+        insert_all_new(connection, table, new, served_at=clock() - _NEVER)
+        rows |= _locked(connection, unknown)
+    return rows
+
+
+def _locked(connection: Connection, names: Sequence[str]) -> dict[str, Row[Any]]:
+    query = sa.select(table).where(table.c.id.in_(names)).order_by(table.c.id).with_for_update()
+    return {row.id: row for row in connection.execute(query)}
+
+
 def starts_waiting(connection: Connection, tenant: str) -> None:
     """One job more waits: a new one, or one that was let in."""
-    _update(connection, tenant, waiting=table.c.waiting + 1)
+    start_waiting(connection, {tenant: 1})
+
+
+def start_waiting(connection: Connection, counts: Mapping[str, int]) -> None:
+    """So many more wait of each of these tenants."""
+    for count in set(counts.values()):
+        names = [name for name, more in counts.items() if more == count]
+        more = sa.update(table).where(table.c.id.in_(names)).values(waiting=table.c.waiting + count)
+        connection.execute(more)
 
 
 def stops_waiting(connection: Connection, tenant: str) -> None:
@@ -124,7 +150,8 @@ def _money(amount: Decimal, parts: int) -> int:
 def apply_default(connection: Connection, max_active: int) -> None:
     """Let a changed default reach the tenants that have no limit of their own."""
     stale = table.c.max_active_is_own.is_(sa.false()) & (table.c.max_active != max_active)
-    connection.execute(sa.update(table).where(stale).values(max_active=max_active))
+    in_order = sa.select(table.c.id).where(stale).order_by(table.c.id).with_for_update()
+    connection.execute(sa.update(table).where(table.c.id.in_(in_order)).values(max_active=max_active))
 
 
 def _update(connection: Connection, tenant: str, **values: object) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from cutscene import budgets, jobs, ledger, limits, segments, tenants
-from cutscene.domain import Credits, Fallback, JobState, SegmentState, VideoRequest
+from cutscene import arrivals, budgets, jobs, ledger, limits, segments, tenants
+from cutscene.arrivals import Arrival
+from cutscene.domain import Credits, Fallback, JobState, SegmentState
 from cutscene.errors import CancelledError, ConflictError, CutsceneError, SubmissionUnknownError
 from cutscene.ledger import Account, Basis
 from cutscene.plan import Offer
@@ -45,30 +46,12 @@ def submit(
 ) -> Row[Any]:
     """Job, holds and place in the queue: all or nothing. Returns the job's row.
 
-    ``estimates``: of each segment. All is held at once, so that a job is not stopped halfway by a budget.
-    Raises `BudgetExceededError` and `RateLimitError` where its tenant may not have it.
+    ``estimates``: of each segment. Raises what `arrivals.record` refuses by.
     """
-    tenants.make_known(connection, job.tenant, max_active)
-    if jobs.insert(connection, job):
-        limits.refuse_if_closed(connection, job.provider)
-        planned = [
-            segments.plan(connection, job.id, position, attempt=1) for position in range(len(estimates))
-        ]
-        for segment_id, estimate in zip(planned, estimates, strict=True):
-            ledger.hold(connection, segment_id, estimate, account)
-        tenants.lock(connection, job.tenant)  # late: who else submits, and the gate, wait for the rest alone
-        _start_waiting(connection, job.tenant, planned)
-        return jobs.read(connection, job.id)
-    if job.idempotency_key is None:
-        return jobs.read(connection, job.id)  # the commit had worked, and its answer was lost
-    earlier = jobs.find(connection, job.tenant, job.idempotency_key)
-    assert earlier is not None
-    if (VideoRequest.from_json(earlier.request), jobs.asked(earlier)) != (job.request, job.asked):
-        raise ConflictError(
-            f"The idempotency key {job.idempotency_key!r} belongs to another request (job {earlier.id}): "
-            "use a new key, or send the same request."
-        )
-    return earlier
+    [outcome] = arrivals.record(connection, [Arrival(job, estimates, account)], max_active)
+    if isinstance(outcome, CutsceneError):
+        raise outcome
+    return outcome.row
 
 
 def begin_post(connection: Connection, job_id: str, handover: int, segment_id: str, fence: str) -> bool:

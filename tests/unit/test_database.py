@@ -117,6 +117,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str)
 
 def _downgrade_to_first(connection: sa.Connection) -> None:
     """What the later versions added is dropped again."""
+    connection.execute(sa.text("DROP INDEX jobs_waiting"))
     for table, columns in {
         "jobs": ("not_before", "is_accepted", "plan", "skill", "may_fall_back_to", "fallback"),
         "segments": ("refusals", "refused_for", "is_retry"),

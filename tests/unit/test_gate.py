@@ -429,6 +429,7 @@ def test_a_pass_of_the_gate_reads_indexes_only(tmp_path: Path) -> None:
     for index in (
         "tenants_ready",
         "jobs_heads",
+        "jobs_waiting",
         "jobs_slots",
         "jobs_running",
         "ledger_by_job",

@@ -1,0 +1,44 @@
+"""What the engine remembers of a run: each step that has ended, and how."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from dbos import DBOS
+
+from cutscene.errors import CutsceneError, DatabaseAwayError, ProviderError
+
+__all__ = ["step", "surely"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+
+
+async def step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
+
+    async def run() -> T:
+        return await surely(work, *args, **kwargs)
+
+    return await DBOS.run_step_async({"name": work.__name__}, run)
+
+
+async def surely(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run, as long as it takes while the database is away. Only our own errors leave it."""
+    while True:
+        try:
+            return await work(*args, **kwargs)
+        except DatabaseAwayError as error:
+            _log.warning("step_waits", step=work.__name__, reason=str(error))
+            await asyncio.sleep(1)
+        except CutsceneError:
+            raise
+        except Exception as error:
+            _log.exception("step_broke", step=work.__name__)
+            sentence = "Something unexpected broke; the log has the trace. Try: cutscene job retry."
+            raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
