@@ -28,6 +28,9 @@ from cutscene.errors import ConflictError, DatabaseAwayError, StorageError
 
 __all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
 
+_SQLITE_THREADS: Final = 4
+_POSTGRES_THREADS: Final = 8
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -72,6 +75,7 @@ class Database:
         self._reader = engine.execution_options(read_only=True)
         self._hurried = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._first = ThreadPoolExecutor(1, thread_name_prefix="database-first")
 
     @property
     def is_sqlite(self) -> bool:
@@ -81,21 +85,32 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run ``work(connection, ...)`` in one transaction; it may run again after a lost connection."""
-        return await self._in_thread(self.engine, work, *args, **kwargs)
+        return await self._in_thread(self._threads, self.engine, work, *args, **kwargs)
+
+    async def write_first(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same past all that waits for a thread or a connection: for what must not be late."""
+        return await self._in_thread(self._first, self.engine, work, *args, **kwargs)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same for work that only reads, so that it never waits for a writer."""
-        return await self._in_thread(self._reader, work, *args, **kwargs)
+        return await self._in_thread(self._threads, self._reader, work, *args, **kwargs)
 
     async def _in_thread(
-        self, engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+        self,
+        threads: ThreadPoolExecutor,
+        engine: Engine,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         def transact() -> T:
             return self._patiently(engine, lambda connection: work(connection, *args, **kwargs))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
+        return await asyncio.get_running_loop().run_in_executor(threads, transact)
 
     def _patiently(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         """Survive a restart of the server: waiting briefly is cheaper than losing an answer."""
@@ -118,7 +133,8 @@ class Database:
 
     async def close(self) -> None:
         self.hurry()
-        await asyncio.to_thread(self._threads.shutdown)
+        for threads in (self._threads, self._first):
+            await asyncio.to_thread(threads.shutdown)
         self.engine.dispose()
 
 
@@ -132,9 +148,9 @@ def open_database(url: str) -> Database:
     """Connect, bring the schema up to date; raises `StorageError` or `ConflictError`. Blocking."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        database = Database(_sqlite_engine(parsed), threads=4)
+        database = Database(_sqlite_engine(parsed), threads=_SQLITE_THREADS)
     else:
-        database = Database(_postgres_engine(parsed), threads=8)
+        database = Database(_postgres_engine(parsed), threads=_POSTGRES_THREADS)
     try:
         migrations.upgrade(database.engine)
     except SQLAlchemyError as error:
@@ -151,8 +167,8 @@ def open_database(url: str) -> Database:
 def _postgres_engine(url: sa.URL) -> Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=8,
-        max_overflow=0,
+        pool_size=_POSTGRES_THREADS,
+        max_overflow=1,  # for `write_first`
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": 10},
@@ -166,7 +182,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"The folder of {url.database} cannot be made: {error.strerror}.") from error
-    engine = sa.create_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
+    engine = sa.create_engine(url, pool_size=_SQLITE_THREADS, max_overflow=1, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -167,6 +167,18 @@ def hand_over_again(connection: Connection, job_id: str, handover: int) -> int |
     return _handed_over(connection, sa.update(table).where(last, job_running))
 
 
+def latest_runs(connection: Connection, job_ids: Collection[str]) -> dict[str, int]:
+    """The latest hand-over of each of those jobs that runs."""
+    query = sa.select(table.c.id, table.c.handover).where(table.c.id.in_(job_ids), job_running)
+    return dict(iter(connection.execute(query)))
+
+
+def claim(connection: Connection, job_ids: Collection[str]) -> set[str]:
+    """Those that run and that nobody else has in hand; they stay the caller's until the commit."""
+    query = sa.select(table.c.id).where(table.c.id.in_(job_ids), job_running).order_by(table.c.id)
+    return set(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+
+
 def _handed_over(connection: Connection, query: sa.Update) -> int | None:
     counted = query.values(handover=table.c.handover + 1).returning(table.c.handover)
     return connection.execute(counted).scalar()

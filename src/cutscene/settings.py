@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """After a lost answer to a paid call: stop and ask, or pay again."""
     submit_timeout: float = Field(default=60.0, ge=1, le=600)
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
+    stop_timeout: float = Field(default=20.0, ge=0, le=600)
+    """Seconds that a worker which is to stop waits for answers to paid calls: less than until it is killed."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     media_max_bytes: int = Field(default=256 * 2**20, ge=2**20, le=2**33)

@@ -154,4 +154,5 @@ executors = Table(
     metadata,
     Column("id", String(80), primary_key=True),
     Column("beat_at", Double, nullable=False),
+    Column("version", Integer, nullable=False, server_default="2"),
 )

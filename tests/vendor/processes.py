@@ -69,7 +69,7 @@ class Processes:
             "CUTSCENE_HOME": str(settings.home),
             "CUTSCENE_DATABASE_URL": settings.database_url,
             "CUTSCENE_PROVIDER": settings.provider,
-            "PYTHONPATH": str(VENDOR),
+            "PYTHONPATH": os.pathsep.join([str(VENDOR), *filter(None, [os.environ.get("PYTHONPATH")])]),
             **environment,
         }
         self._started: list[Command] = []
