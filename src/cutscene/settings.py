@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     submit_timeout: float = Field(default=60.0, ge=1, le=600)
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
     stop_timeout: float = Field(default=20.0, ge=0, le=600)
-    """Seconds that a worker which is to stop waits for answers to paid calls: less than until it is killed."""
+    """Seconds that a stopping worker waits for answers to paid calls: fewer than until it is killed."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     media_max_bytes: int = Field(default=256 * 2**20, ge=2**20, le=2**33)

@@ -51,7 +51,10 @@ class Command:
         self.wait(10)
 
     def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, sent: signal.Signals) -> None:
+        os.kill(self.pid, sent)
 
     def wait(self, seconds: float = 30) -> int:
         self._process.join(seconds)
