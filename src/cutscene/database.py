@@ -19,12 +19,12 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Double, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cutscene import migrations
-from cutscene.errors import ConflictError, DatabaseAwayError, StorageError
+from cutscene.errors import ConflictError, DatabaseAwayError, SchemaMovedError, StorageError
 
 __all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
 
@@ -73,6 +73,8 @@ class Database:
     def __init__(self, engine: Engine, threads: int) -> None:
         self.engine = engine
         self._reader = engine.execution_options(read_only=True)
+        self.failure: SchemaMovedError | None = None
+        """Why no transaction will work any more."""
         self._hurried = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
         self._first = ThreadPoolExecutor(1, thread_name_prefix="database-first")
@@ -126,6 +128,15 @@ class Database:
                     structlog.get_logger().warning("database_away", reason=_plain(error))
                 self._hurried.wait(pause)
                 pause = min(3.0, pause * 1.5)
+            except ProgrammingError as error:
+                revision = migrations.newer_revision(engine)
+                if revision is None:
+                    raise
+                self.failure = SchemaMovedError(
+                    f"The database was brought to schema {revision} by a newer Cutscene, and this process "
+                    f"knows {migrations.HEAD}: start it anew with the new version ({_plain(error)})."
+                )
+                raise self.failure from error
 
     def hurry(self) -> None:
         """Wait for a database that is away no longer: the process is about to end."""

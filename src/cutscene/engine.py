@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from sqlalchemy import Connection
 from cutscene import accounts, executors, gate, jobs, limits, tenants, transitions
 from cutscene.database import Database
 from cutscene.errors import CutsceneError
-from cutscene.executors import Farewell, WorkerLock
+from cutscene.executors import Farewell, Pulse, WorkerLock
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities, Providers
 from cutscene.submission import Submissions
@@ -89,7 +88,7 @@ class Engine:
         self._lock = WorkerLock(database)
         self._duties: list[asyncio.Task[None]] = []
         self._takeover = Takeover(database, self.executor_id, self._hand_over)
-        self._sweeps_from = 0.0
+        self._pulse = Pulse()
         self._stands_back = False
         self._runs: dict[str, asyncio.Task[object]] = {}
         self._broken: set[str] = set()
@@ -136,7 +135,7 @@ class Engine:
             "system_database_url": _plain_url(self._database),
             "application_version": str(self._version),
             "executor_id": self.executor_id,
-            "log_level": "ERROR",
+            "log_level": "CRITICAL",
             # Unbounded, ten thousand jobs would be ten thousand threads.
             "max_executor_threads": 4 if self._database.is_sqlite else 16,
             "sys_db_pool_size": 4 if self._database.is_sqlite else 10,
@@ -219,10 +218,10 @@ class Engine:
             await asyncio.sleep(seconds)
 
     async def _beat(self) -> None:
-        if await self._database.write_first(executors.beat, self.executor_id, self._version):
+        was_alive = await self._database.write_first(executors.beat, self.executor_id, self._version)
+        self._pulse.note(was_alive=was_alive or self._database.is_sqlite)
+        if was_alive:
             return
-        # The database was away, or this process stood still: others may be back as late as this one is.
-        self._sweeps_from = time.monotonic() + executors.DEAD_AFTER
         latest = await self._database.read(jobs.latest_runs, [job_of(run) for run in self._runs])
         current = {workflow_id(*run) for run in latest.items()}
         replaced = {run: task for run, task in self._runs.items() if run not in current}
@@ -239,11 +238,12 @@ class Engine:
             _log.info(
                 "stands_back" if self._stands_back else "steps_up", version=self._version, newest=newest
             )
-        if self._stands_back or time.monotonic() < self._sweeps_from:
+        if self._stands_back:
             return
         if self._broken:
             self._broken -= await self._takeover.replace(self._broken)
-        await self._takeover.sweep(roll)
+        if self._pulse.is_steady():
+            await self._takeover.sweep(roll)
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and no living worker has."""

@@ -20,6 +20,7 @@ from cutscene.tables import executors as table
 __all__ = [
     "DEAD_AFTER",
     "Farewell",
+    "Pulse",
     "RollCall",
     "WorkerLock",
     "beat",
@@ -43,6 +44,24 @@ class Farewell:
     """Ids of the jobs that were under way."""
     unanswered: int = 0
     """Paid calls whose answers were not waited for."""
+
+
+class Pulse:
+    """Of a worker itself: who was cut off from the database is no judge of who is dead."""
+
+    def __init__(self) -> None:
+        self._beaten_at = time.monotonic()
+        self._steady_from = 0.0
+
+    def note(self, *, was_alive: bool) -> None:
+        """It has shown that it lives; whether it counted as alive until then."""
+        self._beaten_at = time.monotonic()
+        if not was_alive:  # what kept it away may have kept others away, who are not back yet
+            self._steady_from = self._beaten_at + DEAD_AFTER
+
+    def is_steady(self) -> bool:
+        now = time.monotonic()
+        return now >= self._steady_from and now - self._beaten_at < DEAD_AFTER / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,6 +245,11 @@ class Studio:
         return self._worker.is_on or await worker_lives(self._database)
 
     @property
+    def failure(self) -> CutsceneError | None:
+        """Why this process can be a worker no longer, and should end."""
+        return self._worker.failure
+
+    @property
     def farewell(self) -> Farewell:
         """What was under way in this process when the studio's block ended."""
         return self._worker.farewell

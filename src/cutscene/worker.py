@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from cutscene import fetch, storage
 from cutscene.database import Database
-from cutscene.errors import WorkerConflictError
+from cutscene.errors import CutsceneError, WorkerConflictError
 from cutscene.executors import Farewell, worker_lives
 from cutscene.media.workbench import Workbench
 from cutscene.poller import Poller
@@ -135,6 +135,11 @@ class Worker:
         """Let a stop wait for nothing."""
         if self._engine is not None:
             self._engine.hurry()
+
+    @property
+    def failure(self) -> CutsceneError | None:
+        """Why it can go on no longer."""
+        return self._database.failure
 
     @property
     def farewell(self) -> Farewell:

@@ -120,6 +120,9 @@ def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path, o
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     sys.argv = ["cutscene", *command]
-    from cutscene.cli import main  # noqa: PLC0415 -- only in the child
+    if command[0] == "later-worker":
+        from later_worker import main  # noqa: PLC0415 -- only in the child
+    else:
+        from cutscene.cli import main  # noqa: PLC0415 -- only in the child
 
     main()

@@ -41,8 +41,10 @@ async def _work(*, until_idle: bool) -> bool:
     async with open_studio(Settings.load(), work="yes", on_continued=say_continued) as studio:
         told = _listen(studio)
         say("Working. Ctrl-C stops gracefully; whatever is unfinished goes on with the next worker.")
-        while not (told or (until_idle and await studio.is_idle())):  # noqa: ASYNC110 -- other processes submit too
+        while not (told or (until_idle and await studio.is_idle())):
             await asyncio.sleep(0.2)
+            if studio.failure is not None:
+                raise studio.failure
         say("Stopping.")
     say(_goodbye(studio.farewell))
     return signal.SIGINT in told
