@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cutscene import budgets, jobs, limits, segments, transitions
 from cutscene.database import Database, clock, insert_new, open_database
-from cutscene.domain import VideoRequest
 from cutscene.errors import ConflictError, StorageError
 from cutscene.migrations import HEAD
 from cutscene.tables import metadata, tenants
@@ -80,50 +78,3 @@ def test_an_unreachable_server_names_no_password() -> None:
     with pytest.raises(StorageError, match="cannot be used") as refused:
         open_database("postgresql://me:hush@127.0.0.1:1/x")
     assert "hush" not in str(refused.value)
-
-
-def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str) -> None:
-    """With a job in it that was failed and paid for; an old request knows nothing of newer fields."""
-    first = open_database(database_url)
-    with first.engine.begin() as connection:
-        _downgrade_to_first(connection)
-        for statement in (
-            "INSERT INTO tenants (id, max_active) VALUES ('a', 1)",
-            """INSERT INTO jobs
-            (id, tenant, run, request, provider, model, priority, state, stage, created_at) VALUES
-            ('j', 'a', 'r', '{"prompt": "x", "aspect": "9:16"}', 'p', 'm', 0, 'failed', 'queued', 1)""",
-            """INSERT INTO segments (id, job_id, position, attempt, state, task_id)
-            VALUES ('j-0-1', 'j', 0, 1, 'succeeded', 't')""",
-            "INSERT INTO provider_limits (provider, paused_until, reason) VALUES ('p', 1e12, 'busy')",
-        ):
-            connection.exec_driver_sql(statement)
-    first.engine.dispose()
-
-    opened = open_database(database_url)
-    with opened.engine.begin() as connection:
-        transitions.retry(connection, "a", "j")
-        job = jobs.read(connection, "j")
-        assert (job.state, job.is_accepted, job.not_before) == ("queued", True, 0.0)
-        assert VideoRequest.from_json(job.request).aspect == "9:16"
-        assert segments.current(connection, "j").refusals == 0
-        assert job.skill is None
-        standing = budgets.standing(connection, "a")
-        assert (standing.credits.limit, standing.usd.limit, standing.max_queued) == (None, None, None)
-        assert standing.waiting == 1
-        [pause] = limits.pauses(connection)
-        assert not pause.refuses_jobs
-    opened.engine.dispose()
-
-
-def _downgrade_to_first(connection: sa.Connection) -> None:
-    """What the later versions added is dropped again."""
-    for table, columns in {
-        "jobs": ("not_before", "is_accepted", "plan", "skill", "may_fall_back_to", "fallback"),
-        "segments": ("refusals", "refused_for", "is_retry"),
-        "provider_limits": ("code", "refuses_jobs"),
-        "tenants": ("max_queued", "monthly_milli_credits", "monthly_micro_usd"),
-    }.items():
-        for column in columns:
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-    connection.execute(sa.text("DROP TABLE budget_warnings"))
-    connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))

@@ -102,12 +102,13 @@ def run(
 def _fork(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, out: Path, err: Path
 ) -> Command:
-    process = _context().Process(target=_run, args=(command, dict(environment), folder, out, err))
+    process = forks().Process(target=_run, args=(command, dict(environment), folder, out, err))
     process.start()
     return Command(process)
 
 
-def _context() -> ForkServerContext:
+def forks() -> ForkServerContext:
+    """Where processes come from."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
