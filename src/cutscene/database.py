@@ -10,11 +10,12 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Double, Engine, Table, event
@@ -26,7 +27,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from cutscene import migrations
 from cutscene.errors import ConflictError, DatabaseAwayError, SchemaMovedError, StorageError
 
-__all__ = ["Database", "clock", "insert_new", "is_postgres", "open_database"]
+__all__ = ["KEEPALIVE", "Database", "clock", "insert_new", "is_postgres", "open_database"]
 
 _SQLITE_THREADS: Final = 4
 _POSTGRES_THREADS: Final = 8
@@ -175,15 +176,33 @@ def open_database(url: str) -> Database:
     return database
 
 
+KEEPALIVE: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""How connections to Postgres notice within half a minute that the other side has vanished."""
+
+
 def _postgres_engine(url: sa.URL) -> Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=_POSTGRES_THREADS,
         max_overflow=1,  # for `write_first`
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10},
+        connect_args={"application_name": "cutscene", **KEEPALIVE},
     )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: psycopg.Connection, _record: object) -> None:
+    """Who vanishes within a transaction must not keep its locks: the gate and others wait for them."""
+    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()
 
 
 def _sqlite_engine(url: sa.URL) -> Engine:

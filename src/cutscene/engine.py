@@ -20,7 +20,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
 from cutscene import accounts, executors, gate, jobs, limits, tenants, transitions
-from cutscene.database import Database
+from cutscene.database import KEEPALIVE, Database
 from cutscene.errors import CutsceneError
 from cutscene.executors import Farewell, Pulse, WorkerLock
 from cutscene.pipeline import Pipeline
@@ -35,6 +35,7 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
+_CONNECT: Final = {"application_name": "cutscene-engine", **KEEPALIVE}
 VERSION: Final = 2
 """Of how jobs are run. A higher one is for code that must not go on with a run of earlier code: workers of
 lower ones stand back from then on, and the runs that they leave are begun anew."""
@@ -139,6 +140,7 @@ class Engine:
             # Unbounded, ten thousand jobs would be ten thousand threads.
             "max_executor_threads": 4 if self._database.is_sqlite else 16,
             "sys_db_pool_size": 4 if self._database.is_sqlite else 10,
+            "db_engine_kwargs": {} if self._database.is_sqlite else {"connect_args": _CONNECT},
             "use_listen_notify": False,
         }
 
