@@ -147,6 +147,25 @@ def who_holds_more(crew: Crew, workers: dict[str, Command]) -> str:
     return max(workers, key=lambda name: len(crew.held_by(workers[name].pid)))
 
 
+async def test_a_worker_that_stands_still_in_a_paid_call_is_not_called_twice(
+    studio: Studio, vendor: Emulated, processes: Processes, crew: Crew, log: Path
+) -> None:
+    """Whoever has its job by then waits for the answer, which only the sleeper can write down."""
+    sleeper = processes.start("worker")
+    job = await studio.submit("acme", ask("[slow-accept:2]"))
+    await until(vendor.tasks)
+    sleeper.send(signal.SIGSTOP)
+    other = processes.start("worker")
+    await until(lambda: crew.held_by(other.pid) == {job.id})
+    await asyncio.sleep(1)
+    sleeper.send(signal.SIGCONT)
+    await studio.wait("acme", job.id, timeout=60)
+    assert "jobs_taken_away" in log.read_text()
+    assert crew.held_by(sleeper.pid) == set()
+    assert len(vendor.tasks()) == 1
+    assert await books(studio) == (24, 0)
+
+
 async def test_a_termination_signal_hands_over_at_once(
     studio: Studio, vendor: Emulated, processes: Processes, crew: Crew, log: Path
 ) -> None:
