@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Double, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -122,22 +122,28 @@ class Database:
             try:
                 with engine.begin() as connection:
                     return work(connection)
-            except OperationalError as error:
+            except ProgrammingError as error:
+                self._find_moved_schema(engine, error)
+                raise
+            except DBAPIError as error:
+                if not _passes(error):
+                    raise
                 if time.monotonic() > deadline or self._hurried.is_set():
                     raise DatabaseAwayError(f"The database is out of reach: {_plain(error)}.") from error
                 if pause < 0.3:
                     structlog.get_logger().warning("database_away", reason=_plain(error))
                 self._hurried.wait(pause)
                 pause = min(3.0, pause * 1.5)
-            except ProgrammingError as error:
-                revision = migrations.newer_revision(engine)
-                if revision is None:
-                    raise
-                self.failure = SchemaMovedError(
-                    f"The database was brought to schema {revision} by a newer Cutscene, and this process "
-                    f"knows {migrations.HEAD}: start it anew with the new version ({_plain(error)})."
-                )
-                raise self.failure from error
+
+    def _find_moved_schema(self, engine: Engine, error: ProgrammingError) -> None:
+        """Say so where a statement fails because a newer version has changed the tables."""
+        revision = migrations.newer_revision(engine)
+        if revision is not None:
+            self.failure = SchemaMovedError(
+                f"The database was brought to schema {revision} by a newer Cutscene, and this process "
+                f"knows {migrations.HEAD}: start it anew with the new version ({_plain(error)})."
+            )
+            raise self.failure from error
 
     def hurry(self) -> None:
         """Wait for a database that is away no longer: the process is about to end."""
@@ -148,6 +154,12 @@ class Database:
         for threads in (self._threads, self._first):
             await asyncio.to_thread(threads.shutdown)
         self.engine.dispose()
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Whether the same transaction may work soon: a lost connection, a deadlock, a restart, a long sleep."""
+    slept = getattr(error.orig, "sqlstate", None) == "25P03"  # longer than a transaction may be idle
+    return isinstance(error, OperationalError) or error.connection_invalidated or slept
 
 
 def _plain(error: SQLAlchemyError) -> str:

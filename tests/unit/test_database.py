@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +53,34 @@ def test_insert_new_says_whether_it_did(database: Database) -> None:
         assert insert_new(connection, tenants, id="acme", max_active=1)
         assert not insert_new(connection, tenants, id="acme", max_active=9)
         assert connection.execute(sa.select(tenants.c.max_active)).scalar() == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_slept_too_long_in_a_transaction_does_it_again(database: Database) -> None:
+    """The server has ended it by then, so that its locks are free."""
+    tries = []
+
+    def sleepy(connection: sa.Connection) -> int:
+        tries.append(connection)
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        if len(tries) == 1:
+            time.sleep(0.5)
+        return int(connection.execute(sa.text("SELECT 7")).scalar_one())
+
+    assert await database.write(sleepy) == 7
+    assert len(tries) == 2
+
+
+@pytest.mark.anyio
+async def test_what_must_not_be_late_waits_for_no_thread(database: Database) -> None:
+    free = threading.Event()
+    held = [asyncio.create_task(database.read(lambda _: free.wait(20))) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        assert await database.write_first(lambda _: "now") == "now"
+    free.set()
+    await asyncio.gather(*held)
 
 
 def test_the_clock_is_the_time(database: Database) -> None:
