@@ -25,7 +25,7 @@ from processes import Processes, run
 pytestmark = pytest.mark.anyio
 
 OUTAGE = 10.0
-TAGS = ("[slow:2]", "[slow:4]", "[slow-accept:3]", "[slow-download:2]", "")
+TAGS = ("[slow:2]", "[slow:4]", "[slow-accept:3]", "[slow-download:2]", "[slow:1]")
 
 
 @pytest.fixture
@@ -37,7 +37,9 @@ def vendor(footage_folder: Path) -> Iterator[Emulated]:
 @pytest.fixture
 def settings(vendor: Emulated, tmp_path: Path, own_postgres: Any) -> Settings:
     url = own_postgres.get_uri()
-    return runway_settings(vendor, tmp_path / "home", database_url=url, runway_account_concurrency=100)
+    return runway_settings(
+        vendor, tmp_path / "home", database_url=url, runway_account_concurrency=100, runway_timeout_ms=120_000
+    )
 
 
 @pytest.fixture
@@ -99,10 +101,10 @@ async def test_the_database_crashes_twice(
     back_at = time.monotonic()
 
     for job in (*first, *second):
-        clip = await studio.wait(job.tenant, job.id, timeout=100)
+        clip = await studio.wait(job.tenant, job.id, timeout=150)
         assert clip.frames == 48
     print(f"all are done {time.monotonic() - back_at:.1f} s after the outage")
-    third = await studio.submit("t0", ask(""))
+    third = await studio.submit("t0", ask("[slow:1]"))
     await studio.wait("t0", third.id, timeout=60)
     assert [worker.poll() for worker in workers] == [None, None]
     assert len(vendor.tasks()) == len(first) + len(second) + 1

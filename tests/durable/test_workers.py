@@ -41,7 +41,11 @@ def vendor(footage_folder: Path) -> Iterator[Emulated]:
 @pytest.fixture
 def settings(vendor: Emulated, tmp_path: Path, database_url: str) -> Settings:
     return runway_settings(
-        vendor, tmp_path / "home", database_url=database_url, runway_account_concurrency=100
+        vendor,
+        tmp_path / "home",
+        database_url=database_url,
+        runway_account_concurrency=100,
+        runway_timeout_ms=120_000,
     )
 
 
