@@ -84,30 +84,25 @@ class Takeover:
 
     async def replace(self, runs: Iterable[str]) -> set[str]:
         """Hand over the jobs of those runs again, unless that was done; returns the runs that are over."""
-        replaced = set()
+        replaced, count = set(), 0
         for some in _batches(sorted(runs), _AT_ONCE):
-            count, over = await self._database.write(self._replace, [_run_of(run) for run in some])
-            if count:
-                _log.info("jobs_taken_over", count=count)
+            begun, over = await self._database.write(self._replace, [_run_of(run) for run in some])
             await DBOS.cancel_workflows_async(over)
             replaced |= set(over)
+            count += begun
+        if count:
+            _log.info("jobs_taken_over", count=count)
         return replaced
 
     def _replace(self, connection: Connection, runs: Sequence[tuple[str, int]]) -> tuple[int, list[str]]:
         """How many jobs were handed over, and which runs are over. What others have in hand is theirs."""
         latest = jobs.latest_runs(connection, [job_id for job_id, _ in runs])
-        free = jobs.claim(connection, [job_id for job_id, handover in runs if latest.get(job_id) == handover])
-        count, over = 0, []
-        for job_id, lost in runs:
-            if latest.get(job_id) != lost:
-                over.append(workflow_id(job_id, lost))
-            elif job_id in free:
-                handover = jobs.hand_over_again(connection, job_id, lost)
-                if handover is not None:
-                    self._hand_over(connection, job_id, handover)
-                    count += 1
-                over.append(workflow_id(job_id, lost))
-        return count, over
+        lost = {job_id: handover for job_id, handover in runs if latest.get(job_id) == handover}
+        begun = jobs.hand_over_again(connection, lost)
+        for job_id, handover in begun.items():
+            self._hand_over(connection, job_id, handover)
+        over = [workflow_id(*run) for run in runs if run[0] in begun or run[0] not in lost]
+        return len(begun), over
 
 
 def _is_cared_for(run: WorkflowStatus, roll: RollCall) -> bool:
