@@ -229,7 +229,8 @@ class Engine:
         replaced = {run: task for run, task in self._runs.items() if run not in current}
         if replaced:
             _log.warning("jobs_taken_away", count=len(replaced))
-            await _end(replaced.values())
+        for task in replaced.values():
+            task.cancel()
 
     async def _sweep(self) -> None:
         """Look after what others left behind, and what broke here."""
@@ -251,7 +252,7 @@ class Engine:
         """Hand over again what our rows call running and no living worker has."""
         await self._clean_up()
         await self._database.write(transitions.write_off, self._longest_life)
-        if not self._stands_back:
+        if self._pulse.is_steady() and not self._stands_back:
             await self._takeover.restore(self._runs)
 
     async def _ask_accounts(self) -> None:

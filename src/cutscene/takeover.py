@@ -75,6 +75,8 @@ class Takeover:
             return
         known = await _list(workflow_ids=list(unfinished), status=["PENDING", *_QUEUED])
         roll = await self._database.read(executors.roll_call)  # later: who has a run was there before
+        if self._executor_id not in roll.living:
+            return  # cut off itself: no judge of who is dead
         idle = {run.workflow_id for run in known if run.executor_id == self._executor_id} - set(here)
         cared_for = {run.workflow_id for run in known if _is_cared_for(run, roll)}
         lost = (unfinished - cared_for) | (idle & self._idle)
