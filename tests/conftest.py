@@ -9,7 +9,9 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -42,6 +44,19 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real server's maintenance database; absent on a laptop: skip, in CI: fail."""
+    with _started_postgres(tmp_path_factory) as server:
+        yield server.get_uri()
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server that a test may stop and start."""
+    with _started_postgres(tmp_path_factory) as server:
+        yield server
+
+
+@contextmanager
+def _started_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     folder = Path(tempfile.mkdtemp(prefix="cutscene-postgres-"))  # where another user may go, if we are root
     try:
@@ -54,7 +69,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no Postgres here: {error}")
-    yield server.get_uri()
+    yield server
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 

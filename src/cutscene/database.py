@@ -15,18 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Connection, Double, Engine, Row, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from cutscene import migrations
-from cutscene.errors import ConflictError, DatabaseAwayError, StorageError
+from cutscene.errors import ConflictError, DatabaseAwayError, SchemaMovedError, StorageError
 
-__all__ = ["Database", "clock", "insert_all_new", "insert_new", "is_postgres", "open_database"]
+__all__ = ["KEEPALIVE", "Database", "clock", "insert_all_new", "insert_new", "is_postgres", "open_database"]
+
+_SQLITE_THREADS: Final = 4
+_POSTGRES_THREADS: Final = 8
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,8 +92,11 @@ class Database:
     def __init__(self, engine: Engine, threads: int) -> None:
         self.engine = engine
         self._reader = engine.execution_options(read_only=True)
+        self.failure: SchemaMovedError | None = None
+        """Why no transaction will work any more."""
         self._hurried = threading.Event()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="database")
+        self._first = ThreadPoolExecutor(1, thread_name_prefix="database-first")
 
     @property
     def is_sqlite(self) -> bool:
@@ -99,21 +106,32 @@ class Database:
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run ``work(connection, ...)`` in one transaction; it may run again after a lost connection."""
-        return await self._in_thread(self.engine, work, *args, **kwargs)
+        return await self._in_thread(self._threads, self.engine, work, *args, **kwargs)
+
+    async def write_first(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same past all that waits for a thread or a connection: for what must not be late."""
+        return await self._in_thread(self._first, self.engine, work, *args, **kwargs)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The same for work that only reads, so that it never waits for a writer."""
-        return await self._in_thread(self._reader, work, *args, **kwargs)
+        return await self._in_thread(self._threads, self._reader, work, *args, **kwargs)
 
     async def _in_thread(
-        self, engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+        self,
+        threads: ThreadPoolExecutor,
+        engine: Engine,
+        work: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         def transact() -> T:
             return self._patiently(engine, lambda connection: work(connection, *args, **kwargs))
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, transact)
+        return await asyncio.get_running_loop().run_in_executor(threads, transact)
 
     def _patiently(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         """Survive a restart of the server: waiting briefly is cheaper than losing an answer."""
@@ -122,7 +140,12 @@ class Database:
             try:
                 with engine.begin() as connection:
                     return work(connection)
-            except OperationalError as error:
+            except ProgrammingError as error:
+                self._find_moved_schema(engine, error)
+                raise
+            except DBAPIError as error:
+                if not _passes(error):
+                    raise
                 if time.monotonic() > deadline or self._hurried.is_set():
                     raise DatabaseAwayError(f"The database is out of reach: {_plain(error)}.") from error
                 if pause < 0.3:
@@ -130,14 +153,31 @@ class Database:
                 self._hurried.wait(pause)
                 pause = min(3.0, pause * 1.5)
 
+    def _find_moved_schema(self, engine: Engine, error: ProgrammingError) -> None:
+        """Say so where a statement fails because a newer version has changed the tables."""
+        revision = migrations.newer_revision(engine)
+        if revision is not None:
+            self.failure = SchemaMovedError(
+                f"The database was brought to schema {revision} by a newer Cutscene, and this process "
+                f"knows {migrations.HEAD}: start it anew with the new version ({_plain(error)})."
+            )
+            raise self.failure from error
+
     def hurry(self) -> None:
         """Wait for a database that is away no longer: the process is about to end."""
         self._hurried.set()
 
     async def close(self) -> None:
         self.hurry()
-        await asyncio.to_thread(self._threads.shutdown)
+        for threads in (self._threads, self._first):
+            await asyncio.to_thread(threads.shutdown)
         self.engine.dispose()
+
+
+def _passes(error: DBAPIError) -> bool:
+    """Whether the same transaction may work soon: a lost connection, a deadlock, a restart, a long sleep."""
+    slept = getattr(error.orig, "sqlstate", None) == "25P03"  # longer than a transaction may be idle
+    return isinstance(error, OperationalError) or error.connection_invalidated or slept
 
 
 def _plain(error: SQLAlchemyError) -> str:
@@ -150,9 +190,9 @@ def open_database(url: str) -> Database:
     """Connect, bring the schema up to date; raises `StorageError` or `ConflictError`. Blocking."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        database = Database(_sqlite_engine(parsed), threads=4)
+        database = Database(_sqlite_engine(parsed), threads=_SQLITE_THREADS)
     else:
-        database = Database(_postgres_engine(parsed), threads=8)
+        database = Database(_postgres_engine(parsed), threads=_POSTGRES_THREADS)
     try:
         migrations.upgrade(database.engine)
     except SQLAlchemyError as error:
@@ -166,15 +206,33 @@ def open_database(url: str) -> Database:
     return database
 
 
+KEEPALIVE: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""How connections to Postgres notice within half a minute that the other side has vanished."""
+
+
 def _postgres_engine(url: sa.URL) -> Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
-        pool_size=8,
-        max_overflow=0,
+        pool_size=_POSTGRES_THREADS,
+        max_overflow=1,  # for `write_first`
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={"connect_timeout": 10},
+        connect_args={"application_name": "cutscene", **KEEPALIVE},
     )
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
+
+
+def _prepare_postgres(connection: psycopg.Connection, _record: object) -> None:
+    """Who vanishes within a transaction must not keep its locks: the gate and others wait for them."""
+    connection.execute("SET idle_in_transaction_session_timeout = '60s'")
+    connection.commit()
 
 
 def _sqlite_engine(url: sa.URL) -> Engine:
@@ -184,7 +242,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"The folder of {url.database} cannot be made: {error.strerror}.") from error
-    engine = sa.create_engine(url, pool_size=4, max_overflow=0, hide_parameters=True)
+    engine = sa.create_engine(url, pool_size=_SQLITE_THREADS, max_overflow=1, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,7 +1,7 @@
 """The engine: runs admitted jobs durably, and takes over those of dead processes.
 
-Our rows are the truth; the rows of dbos are disposable. This module is the only one, with
-the pipeline's steps, that knows dbos: one loop over our tables could replace it.
+Our rows are the truth; the rows of dbos are disposable. Only this module, `takeover` and `steps`
+know dbos: one loop over our tables could replace it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -20,12 +20,13 @@ from dbos import DBOS, DBOSClient, DBOSConfig
 from sqlalchemy import Connection
 
 from cutscene import accounts, executors, gate, jobs, limits, tenants, transitions
-from cutscene.database import Database
+from cutscene.database import KEEPALIVE, Database
 from cutscene.errors import CutsceneError
-from cutscene.executors import WorkerLock
+from cutscene.executors import Farewell, Pulse, WorkerLock
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities, Providers
 from cutscene.submission import Submissions
+from cutscene.takeover import Takeover, job_of, workflow_id
 
 __all__ = ["Engine"]
 
@@ -34,15 +35,12 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
-_VERSION: Final = "3"
-"""Changes only together with a migration of the jobs that are running."""
 _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _BATCH: Final = 500
-
-
-def workflow_id(job_id: str, handover: int) -> str:
-    """The engine's name for one hand-over of a job; a job handed over again gets a new one."""
-    return f"{job_id}:{handover}"
+_CONNECT: Final = {"application_name": "cutscene-engine", **KEEPALIVE}
+VERSION: Final = 3
+"""Of how jobs are run. A higher one is for code that must not go on with a run of earlier code: workers of
+lower ones stand back from then on, and the runs that they leave are begun anew."""
 
 
 class Engine:
@@ -58,6 +56,8 @@ class Engine:
     ASK_EVERY: Final = 60.0
     FIRST_ASK: Final = 3.0
     """Seconds that providers have to say how the accounts stand before the first job is let in."""
+    GOODBYE: Final = 3.0
+    """Seconds to tell the others that this worker leaves; else they find out by themselves."""
 
     def __init__(
         self,
@@ -68,11 +68,17 @@ class Engine:
         capabilities: Mapping[str, Capabilities],
         max_active: int,
         awake: asyncio.Event,
+        stop_timeout: float,
+        version: int = VERSION,
     ) -> None:
-        """``capabilities`` of each provider usable here; ``max_active``, a tenant's default limit."""
+        """``capabilities`` of each provider usable here; ``max_active``, a tenant's default limit.
+
+        ``stop_timeout``: seconds that the answers to paid calls are waited for in the end.
+        """
         self.executor_id = f"{os.uname().nodename[:40]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.continued: list[str] = []
         """Jobs that this process found unfinished when it started."""
+        self.farewell = Farewell()
         self._database = database
         self._providers = providers
         self._pipeline = pipeline
@@ -83,10 +89,18 @@ class Engine:
         }
         self._max_active = max_active
         self._awake = awake
+        self._stop_timeout = stop_timeout
+        self._version = version
         self._lock = WorkerLock(database)
         self._duties: list[asyncio.Task[None]] = []
-        self._heartbeat: asyncio.Task[None] | None = None
-        self._running: set[asyncio.Task[object]] = set()
+        self._takeover = Takeover(database, self.executor_id, self._hand_over)
+        self._pulse = Pulse()
+        self._stands_back = False
+        self._runs: dict[str, asyncio.Task[object]] = {}
+        self._broken: set[str] = set()
+        """Runs that the engine itself gave up."""
+        self._dbos: DBOS | None = None
+        self._is_stopping = False
 
     async def __aenter__(self) -> Self:
         self._lock.acquire()
@@ -108,7 +122,7 @@ class Engine:
         self.continued = await self._database.read(jobs.waiting_or_running)
         await self._database.write(self._register)
         _quieten_dbos()
-        DBOS(config=self._config())
+        self._dbos = DBOS(config=self._config())
         DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)(self._workflow())
         DBOS.launch()  # on this loop's thread: workflows run on the loop that launched
         self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
@@ -119,40 +133,53 @@ class Engine:
             asyncio.create_task(self._every(self.RESTORE_EVERY, self._restore), name="restore"),
             asyncio.create_task(self._every(self.CLEAN_EVERY, self._clean_up), name="clean-up"),
             asyncio.create_task(self._every(self.ASK_EVERY, self._ask_accounts), name="accounts"),
+            asyncio.create_task(self._every(self.BEAT, self._beat), name="heartbeat"),
+            asyncio.create_task(self._every(self.BEAT, self._sweep), name="sweep"),
             asyncio.create_task(self._keep_gate(), name="gate"),
         ]
-        self._heartbeat = asyncio.create_task(self._every(self.BEAT, self._beat_and_sweep), name="heartbeat")
 
     def _config(self) -> DBOSConfig:
         return {
             "name": _NAME,
             "system_database_url": _plain_url(self._database),
-            "application_version": _VERSION,
+            "application_version": str(self._version),
             "executor_id": self.executor_id,
-            "log_level": "ERROR",
+            "log_level": "CRITICAL",
             # Unbounded, ten thousand jobs would be ten thousand threads.
             "max_executor_threads": 4 if self._database.is_sqlite else 16,
             "sys_db_pool_size": 4 if self._database.is_sqlite else 10,
+            "db_engine_kwargs": {} if self._database.is_sqlite else {"connect_args": _CONNECT},
             "use_listen_notify": False,
         }
 
-    async def _stop(self) -> None:
-        """Finish what costs money, hand over the rest: our rows say where each job stands."""
-        await _end(self._duties)
-        await self._submissions.drain()  # with a heart that beats: nobody takes over what is being paid for
+    def hurry(self) -> None:
+        """Stop without waiting for anything, now or later."""
+        self._submissions.hurry()
         self._database.hurry()
-        await _end([self._heartbeat] if self._heartbeat else [])
-        await _end(self._running)
+
+    async def _stop(self) -> None:
+        """Leave what can go on elsewhere at once, then wait for answers that were paid for."""
+        await _end(self._duties)
+        self._is_stopping = True
+        for event in self._dbos.background_thread_stop_events if self._dbos else []:
+            event.set()  # so that it takes no more from the queue
+        unfinished = sorted({job_of(run) for run in self._runs})
+        await _end(self._runs.values())
+        with suppress(CutsceneError, TimeoutError):
+            async with asyncio.timeout(self.GOODBYE):
+                await self._database.write(executors.leave, self.executor_id)
+        # Whoever has these jobs by now sees that their paid call is being made, and waits for it too.
+        unanswered = await self._submissions.drain(self._stop_timeout)
+        self.farewell = Farewell(unfinished, unanswered)
+        self._database.hurry()
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # dbos made its own pool the loop's default, and has just shut it down.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
-        with suppress(CutsceneError):
-            await self._database.write(executors.leave, self.executor_id)
         self._lock.release()
 
     def _register(self, connection: Connection) -> None:
         """Be alive before anything of ours is."""
-        executors.enter(connection, self.executor_id)
+        executors.enter(connection, self.executor_id, self._version)
         limits.register(connection, self._concurrency.keys())
         tenants.apply_default(connection, self._max_active)
 
@@ -162,6 +189,9 @@ class Engine:
             self._awake.clear()
             try:
                 admitted = await self._admit()
+            except CutsceneError as error:
+                _log.warning("gate_waits", reason=str(error))
+                admitted = 0
             except Exception as error:  # noqa: BLE001 -- a worker outlives whatever one round met
                 _log.warning("gate_stuck", reason=type(error).__name__, exc_info=error)
                 admitted = 0
@@ -169,7 +199,7 @@ class Engine:
                 await woken(self._awake, self.TICK)
 
     async def _admit(self) -> int:
-        if not await self._database.read(gate.anyone_ready):
+        if self._stands_back or not await self._database.read(gate.anyone_ready):
             return 0
         return len(await self._database.write(gate.admit, self._concurrency, self._hand_over))
 
@@ -180,7 +210,7 @@ class Engine:
                 "workflow_name": _WORKFLOW,
                 "queue_name": _QUEUE,
                 "workflow_id": workflow_id(job_id, handover),
-                "app_version": _VERSION,
+                "app_version": str(self._version),
             },
             job_id,
             handover,
@@ -191,38 +221,47 @@ class Engine:
         while True:
             try:
                 await duty()
+            except CutsceneError as error:
+                _log.warning("duty_waits", duty=duty.__name__, reason=str(error))
             except Exception as error:  # noqa: BLE001 -- a worker outlives whatever one round met
                 _log.warning("duty_failed", duty=duty.__name__, reason=type(error).__name__, exc_info=error)
             await asyncio.sleep(seconds)
 
-    async def _beat_and_sweep(self) -> None:
-        """Resume what the dead left behind. Nobody conducts: every worker does this."""
-        await self._database.write(executors.beat, self.executor_id)
-        dead = await self._database.read(executors.dead, but=self.executor_id)
-        if not dead:
+    async def _beat(self) -> None:
+        was_alive = await self._database.write_first(executors.beat, self.executor_id, self._version)
+        self._pulse.note(was_alive=was_alive or self._database.is_sqlite)
+        if was_alive:
             return
-        orphans = await _engine_jobs(status="PENDING", executor_id=dead)
-        if orphans:
-            _log.info("jobs_taken_over", count=len(orphans))
-            await DBOS.resume_workflows_async(list(orphans), queue_name=_QUEUE)
-        else:
-            await self._database.write(executors.bury, dead)
+        latest = await self._database.read(jobs.latest_runs, [job_of(run) for run in self._runs])
+        current = {workflow_id(*run) for run in latest.items()}
+        replaced = {run: task for run, task in self._runs.items() if run not in current}
+        if replaced:
+            _log.warning("jobs_taken_away", count=len(replaced))
+        for task in replaced.values():
+            task.cancel()
+
+    async def _sweep(self) -> None:
+        """Look after what others left behind, and what broke here."""
+        roll = await self._database.read(executors.roll_call)
+        newest = max(roll.living.values(), default=self._version)
+        if self._stands_back != (newest > self._version):
+            self._stands_back = not self._stands_back
+            _log.info(
+                "stands_back" if self._stands_back else "steps_up", version=self._version, newest=newest
+            )
+        if self._stands_back:
+            return
+        if self._broken:
+            self._broken -= await self._takeover.replace(self._broken)
+        if self._pulse.is_steady():
+            await self._takeover.sweep(roll)
 
     async def _restore(self) -> None:
-        """Hand over again what our rows call running and the engine does not know or gave up."""
+        """Hand over again what our rows call running and no living worker has."""
         await _forget_ended()  # of workers, too, that died before they could
         await self._database.write(transitions.write_off, self._longest_life)
-        unfinished = {workflow_id(*row): row for row in await self._database.read(jobs.unfinished)}
-        if not unfinished:
-            return
-        # Runs of an earlier version cannot go on in this one: their jobs are handed over anew.
-        known = await _engine_jobs(
-            workflow_ids=list(unfinished),
-            status=["PENDING", "ENQUEUED", "DELAYED"],
-            app_version=_VERSION,
-        )
-        for lost in unfinished.keys() - known:
-            await self._database.write(self._hand_over_again, *unfinished[lost])
+        if self._pulse.is_steady() and not self._stands_back:
+            await self._takeover.restore(self._runs)
 
     async def _ask_accounts(self) -> None:
         """Learn how much each account may have under way, and whether a pause still has its cause."""
@@ -231,25 +270,25 @@ class Engine:
             if account is not None and account.concurrency is not None:
                 self._concurrency[name] = account.concurrency
 
-    def _hand_over_again(self, connection: Connection, job_id: str, lost: int) -> None:
-        handover = jobs.hand_over_again(connection, job_id, lost)
-        if handover is not None:
-            _log.info("job_restored", job=job_id)
-            self._hand_over(connection, job_id, handover)
-
     async def _clean_up(self) -> None:
         """Each worker removes what it has ended: soon, and in nobody's way."""
         await _forget_ended(executor_id=self.executor_id)
 
     def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
         async def run_job(job_id: str, handover: int) -> None:
-            task = asyncio.current_task()
+            task, run = asyncio.current_task(), workflow_id(job_id, handover)
             assert task is not None
-            self._running.add(task)
+            if self._is_stopping:
+                raise asyncio.CancelledError  # taken from the queue too late
+            self._runs[run] = task
             try:
                 await self._pipeline.run(job_id, handover)
+            except Exception as error:
+                _log.warning("run_broke", job=job_id, reason=type(error).__name__)
+                self._broken.add(run)
+                raise
             finally:
-                self._running.discard(task)
+                self._runs.pop(run, None)
 
         return run_job
 
@@ -263,21 +302,9 @@ async def woken(event: asyncio.Event, seconds: float) -> None:
 
 async def _forget_ended(**filters: Any) -> None:
     """The engine's history of ended jobs serves nobody: ours is the record."""
-    while ended := await _engine_jobs(status=_ENDED, limit=_BATCH, **filters):
-        await DBOS.delete_workflows_async(list(ended))
-
-
-async def _engine_jobs(*, workflow_ids: Sequence[str] | None = None, **filters: Any) -> set[str]:
-    """Ids of the engine's workflows that match."""
-    if workflow_ids is None:
-        return await _list(**filters)
-    batches = [workflow_ids[at : at + _BATCH] for at in range(0, len(workflow_ids), _BATCH)]
-    return set().union(*[await _list(workflow_ids=some, **filters) for some in batches])
-
-
-async def _list(**filters: Any) -> set[str]:
-    found = await DBOS.list_workflows_async(load_input=False, load_output=False, **filters)
-    return {workflow.workflow_id for workflow in found}
+    wanted = {"status": _ENDED, "limit": _BATCH, "load_input": False, "load_output": False, **filters}
+    while ended := await DBOS.list_workflows_async(**wanted):
+        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
 
 
 def _plain_url(database: Database) -> str:

@@ -139,6 +139,10 @@ class DatabaseAwayError(StorageError):
     """The database did not come back within the time that a transaction waits for it."""
 
 
+class SchemaMovedError(DatabaseAwayError):
+    """A newer version has changed the database so that this process cannot go on with it."""
+
+
 class CancelledError(CutsceneError):
     """The job was cancelled."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,64 @@ from cutscene.database import Database, clock, insert_new, is_postgres
 from cutscene.errors import WorkerConflictError
 from cutscene.tables import executors as table
 
-__all__ = ["WorkerLock", "beat", "bury", "dead", "enter", "leave", "worker_lives"]
+__all__ = [
+    "DEAD_AFTER",
+    "Farewell",
+    "Pulse",
+    "RollCall",
+    "WorkerLock",
+    "beat",
+    "bury",
+    "enter",
+    "leave",
+    "roll_call",
+    "worker_lives",
+]
 
-_DEAD_AFTER: Final = 6.0
-"""Seconds without a heartbeat."""
+DEAD_AFTER: Final = 6.0
+"""Seconds without a heartbeat, by the database's clock."""
+_FORGOTTEN_AFTER: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """How a worker stopped."""
+
+    unfinished: Sequence[str] = ()
+    """Ids of the jobs that were under way."""
+    unanswered: int = 0
+    """Paid calls whose answers were not waited for."""
+
+
+class Pulse:
+    """Of a worker itself: who was cut off from the database is no judge of who is dead."""
+
+    def __init__(self) -> None:
+        self._beaten_at = time.monotonic()
+        self._steady_from = 0.0
+
+    def note(self, *, was_alive: bool) -> None:
+        """It has shown that it lives; whether it counted as alive until then."""
+        self._beaten_at = time.monotonic()
+        if not was_alive:  # what kept it away may have kept others away, who are not back yet
+            self._steady_from = self._beaten_at + DEAD_AFTER
+
+    def is_steady(self) -> bool:
+        now = time.monotonic()
+        return now >= self._steady_from and now - self._beaten_at < DEAD_AFTER / 2
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """Who works and who has died, with the version of the engine that each is, or was."""
+
+    living: Mapping[str, int]
+    dead: Mapping[str, int]
+
+    @property
+    def forsaken(self) -> set[int]:
+        """Versions that nobody living has."""
+        return set(self.dead.values()) - set(self.living.values())
 
 
 class WorkerLock:
@@ -82,19 +137,24 @@ async def worker_lives(database: Database) -> bool:
     """Whether any process is a worker right now."""
     if database.is_sqlite:
         return WorkerLock(database).is_taken()
-    return bool(await database.read(_living))
+    return bool((await database.read(roll_call)).living)
 
 
-def enter(connection: Connection, executor_id: str) -> None:
+def enter(connection: Connection, executor_id: str, version: int) -> None:
     """Begin to live; on SQLite, where the lock is ours, whoever else did is dead."""
     if not is_postgres(connection):
         _stop_hearts(connection, table.c.beat_at > _last_sign())
-    beat(connection, executor_id)
+    beat(connection, executor_id, version)
 
 
-def beat(connection: Connection, executor_id: str) -> None:
-    if not insert_new(connection, table, id=executor_id, beat_at=clock()):
-        connection.execute(sa.update(table).where(table.c.id == executor_id).values(beat_at=clock()))
+def beat(connection: Connection, executor_id: str, version: int) -> bool:
+    """Show that one lives; False where others may have taken one for dead meanwhile."""
+    mine = sa.update(table).where(table.c.id == executor_id).values(beat_at=clock())
+    if connection.execute(mine.where(table.c.beat_at > _last_sign())).rowcount == 1:
+        return True
+    if connection.execute(mine).rowcount == 0:
+        insert_new(connection, table, id=executor_id, version=version, beat_at=clock())
+    return False
 
 
 def leave(connection: Connection, executor_id: str) -> None:
@@ -102,15 +162,18 @@ def leave(connection: Connection, executor_id: str) -> None:
     _stop_hearts(connection, table.c.id == executor_id)
 
 
-def dead(connection: Connection, *, but: str) -> list[str]:
-    """Ids of executors whose jobs somebody else must take over; never the one who asks."""
-    query = sa.select(table.c.id).where(table.c.beat_at <= _last_sign(), table.c.id != but)
-    return list(connection.execute(query).scalars())
+def roll_call(connection: Connection) -> RollCall:
+    query = sa.select(table.c.id, table.c.version, (table.c.beat_at > _last_sign()).label("lives"))
+    rows = connection.execute(query).all()
+    return RollCall(
+        living={row.id: row.version for row in rows if row.lives},
+        dead={row.id: row.version for row in rows if not row.lives},
+    )
 
 
 def bury(connection: Connection, swept: Collection[str]) -> None:
     """Forget those that have nothing pending, once no late write of theirs can come."""
-    old = table.c.beat_at <= clock() - 3600
+    old = table.c.beat_at <= clock() - _FORGOTTEN_AFTER
     connection.execute(sa.delete(table).where(table.c.id.in_(swept), old))
 
 
@@ -120,9 +183,4 @@ def _stop_hearts(connection: Connection, whose: sa.ColumnElement[bool]) -> None:
 
 def _last_sign() -> sa.ColumnElement[float]:
     """Whose last heartbeat is older than this is dead."""
-    return clock() - _DEAD_AFTER
-
-
-def _living(connection: Connection) -> list[str]:
-    query = sa.select(table.c.id).where(table.c.beat_at > _last_sign())
-    return list(connection.execute(query).scalars())
+    return clock() - DEAD_AFTER

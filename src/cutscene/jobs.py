@@ -158,10 +158,22 @@ def put_back(connection: Connection, job_id: str, *, after: float, progress: flo
     )
 
 
-def hand_over_again(connection: Connection, job_id: str, handover: int) -> int | None:
-    """The number of the next hand-over of a running job, unless there has been one since ``handover``."""
-    last = (table.c.id == job_id) & (table.c.handover == handover)
-    return _handed_over(connection, sa.update(table).where(last, job_running))
+def latest_runs(connection: Connection, job_ids: Collection[str]) -> dict[str, int]:
+    """The latest hand-over of each of those jobs that runs."""
+    query = sa.select(table.c.id, table.c.handover).where(table.c.id.in_(job_ids), job_running)
+    return dict(iter(connection.execute(query)))
+
+
+def hand_over_again(connection: Connection, runs: Mapping[str, int]) -> dict[str, int]:
+    """Number the next hand-over of each of those jobs, by the number that it replaces; all at once.
+
+    Left out are jobs that run no more, were handed over since, or are in somebody else's hands right now.
+    """
+    query = sa.select(table.c.id, table.c.handover).where(table.c.id.in_(runs), job_running)
+    locked = connection.execute(query.order_by(table.c.id).with_for_update(skip_locked=True))
+    mine = [row.id for row in locked if row.handover == runs[row.id]]
+    counted = sa.update(table).where(table.c.id.in_(mine)).values(handover=table.c.handover + 1)
+    return dict(iter(connection.execute(counted.returning(table.c.id, table.c.handover))))
 
 
 def _handed_over(connection: Connection, query: sa.Update) -> int | None:

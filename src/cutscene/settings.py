@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
     polling: Literal["adaptive", "fixed"] = "adaptive"
     """When to look at a generation: when its end is likely, or always after the interval."""
+    stop_timeout: float = Field(default=20.0, ge=0, le=600)
+    """Seconds that a stopping worker waits for answers to paid calls: fewer than until it is killed."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     media_max_bytes: int = Field(default=256 * 2**20, ge=2**20, le=2**33)

@@ -20,7 +20,7 @@ from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest, check_tenant
 from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
-from cutscene.executors import worker_lives
+from cutscene.executors import Farewell, worker_lives
 from cutscene.fingerprint import is_same, take_fingerprint
 from cutscene.ledger import Grouping, Usage
 from cutscene.media.boxes import DEFAULT_LIMITS, Limits
@@ -243,6 +243,20 @@ class Studio:
     async def worker_lives(self) -> bool:
         """Whether this or another process is doing jobs."""
         return self._worker.is_on or await worker_lives(self._database)
+
+    @property
+    def failure(self) -> CutsceneError | None:
+        """Why this process can be a worker no longer, and should end."""
+        return self._worker.failure
+
+    @property
+    def farewell(self) -> Farewell:
+        """What was under way in this process when the studio's block ended."""
+        return self._worker.farewell
+
+    def hurry(self) -> None:
+        """Let the end of the studio's block wait for nothing, not even for answers to paid calls."""
+        self._worker.hurry()
 
     async def paid_calls(self, tenant: str, job_id: str) -> Sequence[PaidCall]:
         """Every call to a provider that the job has, or may have, paid for, in order."""

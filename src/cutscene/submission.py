@@ -8,6 +8,7 @@ for, and is not repeated unasked.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,6 +73,7 @@ class Submissions:
         self._slot_freed = slot_freed
         self._posts: set[asyncio.Task[NotSubmitted | None]] = set()
         self._closing = False
+        self._hurried = asyncio.Event()
 
     async def accepted(
         self, job: Row[Any], handover: int, request: VideoRequest, provider: Provider
@@ -137,11 +139,27 @@ class Submissions:
             raise StorageError(VANISHED)
         return str(segment.footage_key)
 
-    async def drain(self) -> None:
-        """Wait for the answers to all calls that are being made, and make no more: each is money."""
+    async def drain(self, seconds: float) -> int:
+        """Wait for the answers to all calls that are being made, and make no more: each is money.
+
+        Returns how many had not come in time. What they say is lost then, though never paid for twice.
+        """
         self._closing = True
+        waiting = [asyncio.create_task(self._hurried.wait()), asyncio.create_task(self._answers())]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        unanswered = list(self._posts)
+        for task in (*waiting, *unanswered):
+            task.cancel()
+        await asyncio.gather(*waiting, *unanswered, return_exceptions=True)
+        return len(unanswered)
+
+    async def _answers(self) -> None:
         while self._posts:
             await asyncio.wait(self._posts)
+
+    def hurry(self) -> None:
+        """Wait for no answer, now or later."""
+        self._hurried.set()
 
     async def _post(
         self, job_id: str, handover: int, segment_id: str, provider: Provider, request: VideoRequest
@@ -158,8 +176,12 @@ class Submissions:
         self, job_id: str, handover: int, segment_id: str, provider: Provider, request: VideoRequest
     ) -> NotSubmitted | None:
         """Cross the fence, call once, and write down what is known of it, however long that takes."""
-        fence = uuid.uuid4().hex
+        fence, begun = uuid.uuid4().hex, time.monotonic()
         if not await self._surely(transitions.begin_post, job_id, handover, segment_id, fence):
+            return None
+        if time.monotonic() - begun > self._settings.submit_timeout:  # something stood still
+            _log.warning("submission_not_begun", segment=segment_id)
+            await self._surely(segments.reopen, segment_id, fence)  # unless others have given it up by now
             return None
         try:
             async with asyncio.timeout(self._settings.submit_timeout):
@@ -173,7 +195,12 @@ class Submissions:
             _log.warning("submission_unknown", segment=segment_id, reason=reason)
             await self._surely(segments.lose, segment_id, fence)
             return None
-        if not await self._surely(segments.record_task, segment_id, fence, submitted.task_id):
+        try:
+            is_recorded = await self._surely(segments.record_task, segment_id, fence, submitted.task_id)
+        except asyncio.CancelledError:
+            _log.error("task_not_recorded", segment=segment_id, task=submitted.task_id)
+            raise
+        if not is_recorded:
             _log.error("task_unclaimed", segment=segment_id, task=submitted.task_id)
         held = await self._database.read(ledger.open_amount, segment_id)
         if submitted.estimate is not None and submitted.estimate > held:  # a price has risen

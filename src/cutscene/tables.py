@@ -156,6 +156,7 @@ executors = Table(
     metadata,
     Column("id", String(80), primary_key=True),
     Column("beat_at", Double, nullable=False),
+    Column("version", Integer, nullable=False, server_default="2"),
 )
 
 # When the latest generations of each kind ended, milliseconds from their beginning.

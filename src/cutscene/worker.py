@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from cutscene import fetch, storage
 from cutscene.database import Database
-from cutscene.errors import WorkerConflictError
-from cutscene.executors import worker_lives
+from cutscene.errors import CutsceneError, WorkerConflictError
+from cutscene.executors import Farewell, worker_lives
 from cutscene.media.workbench import Workbench
 from cutscene.poller import Poller
 from cutscene.providers import Providers
 from cutscene.settings import Settings
+
+if TYPE_CHECKING:
+    from cutscene.engine import Engine
 
 __all__ = ["Work", "Worker"]
 
@@ -36,7 +39,10 @@ class Worker:
         workbench: Workbench,
         work: Work,
         on_continued: Callable[[Sequence[str]], None],
+        *,
+        version: int | None = None,
     ) -> None:
+        """``version`` of the engine: of this code unless given."""
         self._settings = settings
         self._database = database
         self._providers = providers
@@ -44,10 +50,12 @@ class Worker:
         self._workbench = workbench
         self._work = work
         self._on_continued = on_continued
+        self._version = version
         self._awake = asyncio.Event()
         self._stack = AsyncExitStack()
         self._starting = asyncio.Lock()
         self._checked = 0.0
+        self._engine: Engine | None = None
         self.is_on = False
 
     def wake(self) -> None:
@@ -71,7 +79,7 @@ class Worker:
 
     async def _start(self) -> None:
         # The engine takes a second to import, which whoever only asks should not pay.
-        from cutscene.engine import Engine  # noqa: PLC0415
+        from cutscene.engine import VERSION, Engine  # noqa: PLC0415
         from cutscene.fallback import Understudy  # noqa: PLC0415
         from cutscene.pipeline import Pipeline, Sessions  # noqa: PLC0415
         from cutscene.submission import Submissions  # noqa: PLC0415
@@ -112,9 +120,11 @@ class Worker:
                 capabilities,
                 max_active,
                 self._awake,
+                self._settings.stop_timeout,
+                self._version or VERSION,
             )
             await stack.enter_async_context(running)
-            self._stack = stack.pop_all()
+            self._stack, self._engine = stack.pop_all(), running
             self.is_on = True
             if running.continued:
                 self._on_continued(running.continued)
@@ -122,3 +132,18 @@ class Worker:
     async def stop(self) -> None:
         self.is_on = False
         await self._stack.aclose()
+
+    def hurry(self) -> None:
+        """Let a stop wait for nothing."""
+        if self._engine is not None:
+            self._engine.hurry()
+
+    @property
+    def failure(self) -> CutsceneError | None:
+        """Why it can go on no longer."""
+        return self._database.failure
+
+    @property
+    def farewell(self) -> Farewell:
+        """How it stopped."""
+        return self._engine.farewell if self._engine is not None else Farewell()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from cutscene.domain import VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.settings import Settings
 from cutscene.specs import Specs
-from emulated import Emulated, runway_settings
+from emulated import Emulated, overlap, runway_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +31,6 @@ def vendor(footage_folder: Path) -> Iterator[Emulated]:
 def settings(vendor: Emulated, tmp_path: Path, database_url: str) -> Settings:
     """How many the account takes at once is for the vendor to say."""
     return runway_settings(vendor, tmp_path / "home", database_url=database_url)
-
-
-def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return bool(one["created_at"] < other["ended_at"] and other["created_at"] < one["ended_at"])
 
 
 def prompt(tenant: int, number: int) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cutscene import budgets, jobs, limits, segments, transitions
 from cutscene.database import Database, clock, insert_new, open_database
-from cutscene.domain import VideoRequest
 from cutscene.errors import ConflictError, StorageError
 from cutscene.migrations import HEAD
 from cutscene.tables import metadata, tenants
@@ -55,6 +55,34 @@ def test_insert_new_says_whether_it_did(database: Database) -> None:
         assert connection.execute(sa.select(tenants.c.max_active)).scalar() == 1
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+async def test_who_slept_too_long_in_a_transaction_does_it_again(database: Database) -> None:
+    """The server has ended it by then, so that its locks are free."""
+    tries = []
+
+    def sleepy(connection: sa.Connection) -> int:
+        tries.append(connection)
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        if len(tries) == 1:
+            time.sleep(0.5)
+        return int(connection.execute(sa.text("SELECT 7")).scalar_one())
+
+    assert await database.write(sleepy) == 7
+    assert len(tries) == 2
+
+
+@pytest.mark.anyio
+async def test_what_must_not_be_late_waits_for_no_thread(database: Database) -> None:
+    free = threading.Event()
+    held = [asyncio.create_task(database.read(lambda _: free.wait(20))) for _ in range(20)]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        assert await database.write_first(lambda _: "now") == "now"
+    free.set()
+    await asyncio.gather(*held)
+
+
 def test_the_clock_is_the_time(database: Database) -> None:
     with database.engine.begin() as connection:
         assert connection.execute(sa.select(clock())).scalar() == pytest.approx(time.time(), abs=5)
@@ -80,52 +108,3 @@ def test_an_unreachable_server_names_no_password() -> None:
     with pytest.raises(StorageError, match="cannot be used") as refused:
         open_database("postgresql://me:hush@127.0.0.1:1/x")
     assert "hush" not in str(refused.value)
-
-
-def test_a_database_of_the_first_schema_is_brought_up_to_date(database_url: str) -> None:
-    """With a job in it that was failed and paid for; an old request knows nothing of newer fields."""
-    first = open_database(database_url)
-    with first.engine.begin() as connection:
-        _downgrade_to_first(connection)
-        for statement in (
-            "INSERT INTO tenants (id, max_active) VALUES ('a', 1)",
-            """INSERT INTO jobs
-            (id, tenant, run, request, provider, model, priority, state, stage, created_at) VALUES
-            ('j', 'a', 'r', '{"prompt": "x", "aspect": "9:16"}', 'p', 'm', 0, 'failed', 'queued', 1)""",
-            """INSERT INTO segments (id, job_id, position, attempt, state, task_id)
-            VALUES ('j-0-1', 'j', 0, 1, 'succeeded', 't')""",
-            "INSERT INTO provider_limits (provider, paused_until, reason) VALUES ('p', 1e12, 'busy')",
-        ):
-            connection.exec_driver_sql(statement)
-    first.engine.dispose()
-
-    opened = open_database(database_url)
-    with opened.engine.begin() as connection:
-        transitions.retry(connection, "a", "j")
-        job = jobs.read(connection, "j")
-        assert (job.state, job.is_accepted, job.not_before) == ("queued", True, 0.0)
-        assert VideoRequest.from_json(job.request).aspect == "9:16"
-        assert segments.current(connection, "j").refusals == 0
-        assert job.skill is None
-        standing = budgets.standing(connection, "a")
-        assert (standing.credits.limit, standing.usd.limit, standing.max_queued) == (None, None, None)
-        assert standing.waiting == 1
-        [pause] = limits.pauses(connection)
-        assert not pause.refuses_jobs
-    opened.engine.dispose()
-
-
-def _downgrade_to_first(connection: sa.Connection) -> None:
-    """What the later versions added is dropped again."""
-    connection.execute(sa.text("DROP INDEX jobs_waiting"))
-    for table, columns in {
-        "jobs": ("not_before", "is_accepted", "plan", "skill", "may_fall_back_to", "fallback"),
-        "segments": ("refusals", "refused_for", "is_retry"),
-        "provider_limits": ("code", "refuses_jobs"),
-        "tenants": ("max_queued", "monthly_milli_credits", "monthly_micro_usd"),
-    }.items():
-        for column in columns:
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-    for table in ("budget_warnings", "endings"):
-        connection.execute(sa.text(f"DROP TABLE {table}"))
-    connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))

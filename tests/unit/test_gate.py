@@ -243,8 +243,8 @@ def test_only_the_latest_run_ends_a_job(database: Database) -> None:
     with database.engine.begin() as connection:
         submit(connection, "a1", "a")
         admit(connection, fast=1)
-        assert jobs.hand_over_again(connection, "a1", 1) == 2
-        assert jobs.hand_over_again(connection, "a1", 1) is None
+        assert jobs.hand_over_again(connection, {"a1": 1, "never": 1}) == {"a1": 2}
+        assert jobs.hand_over_again(connection, {"a1": 1}) == {}
         transitions.fail(connection, "a1", 1, ProviderError("Late."))
         assert jobs.read(connection, "a1").state == JobState.RUNNING
         transitions.fail(connection, "a1", 2, ProviderError("Now."))

@@ -14,7 +14,14 @@ from cutscene.settings import Settings
 
 T = TypeVar("T")
 
-__all__ = ["Emulated", "runway_environment", "runway_settings", "videos_environment", "videos_settings"]
+__all__ = [
+    "Emulated",
+    "overlap",
+    "runway_environment",
+    "runway_settings",
+    "videos_environment",
+    "videos_settings",
+]
 
 
 class Emulated:
@@ -61,6 +68,11 @@ class Emulated:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+
+def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two tasks were at work at the same time."""
+    return bool(one["created_at"] < other["ended_at"] and other["created_at"] < one["ended_at"])
 
 
 def runway_settings(vendor: Emulated, home: Path, *, flavor: str = "tasks", **changed: Any) -> Settings:

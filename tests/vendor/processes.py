@@ -51,7 +51,10 @@ class Command:
         self.wait(10)
 
     def terminate(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
+        self.send(signal.SIGTERM)
+
+    def send(self, sent: signal.Signals) -> None:
+        os.kill(self.pid, sent)
 
     def wait(self, seconds: float = 30) -> int:
         self._process.join(seconds)
@@ -69,7 +72,7 @@ class Processes:
             "CUTSCENE_HOME": str(settings.home),
             "CUTSCENE_DATABASE_URL": settings.database_url,
             "CUTSCENE_PROVIDER": settings.provider,
-            "PYTHONPATH": str(VENDOR),
+            "PYTHONPATH": os.pathsep.join([str(VENDOR), *filter(None, [os.environ.get("PYTHONPATH")])]),
             **environment,
         }
         self._started: list[Command] = []
@@ -99,12 +102,13 @@ def run(
 def _fork(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, out: Path, err: Path
 ) -> Command:
-    process = _context().Process(target=_run, args=(command, dict(environment), folder, out, err))
+    process = forks().Process(target=_run, args=(command, dict(environment), folder, out, err))
     process.start()
     return Command(process)
 
 
-def _context() -> ForkServerContext:
+def forks() -> ForkServerContext:
+    """Where processes come from."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
@@ -117,6 +121,9 @@ def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path, o
     for stream, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     sys.argv = ["cutscene", *command]
-    from cutscene.cli import main  # noqa: PLC0415 -- only in the child
+    if command[0] == "later-worker":
+        from later_worker import main  # noqa: PLC0415 -- only in the child
+    else:
+        from cutscene.cli import main  # noqa: PLC0415 -- only in the child
 
     main()

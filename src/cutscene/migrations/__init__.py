@@ -1,4 +1,8 @@
-"""The schema's versions. Every database is brought to the newest one when it is opened."""
+"""The schema's versions. Every database is brought to the newest one when it is opened.
+
+A version only adds, with defaults, and what it makes needless is dropped by the next one at the
+earliest: workers of the version before go on beside the new ones until they are stopped.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ from sqlalchemy import Connection, Engine
 
 from cutscene.errors import ConflictError
 
-__all__ = ["HEAD", "upgrade"]
+__all__ = ["HEAD", "newer_revision", "upgrade"]
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 _LOCK: Final = 0x637574  # any number, the same for every process
 
 
@@ -25,6 +29,13 @@ def upgrade(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         _upgrade(connection)
+
+
+def newer_revision(engine: Engine) -> str | None:
+    """The schema's version where it is later than all that this code knows."""
+    with engine.begin() as connection:
+        revision = _revision(connection)
+    return revision if revision is not None and revision > HEAD else None
 
 
 def _revision(connection: Connection) -> str | None:
