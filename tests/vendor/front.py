@@ -25,6 +25,8 @@ class Front:
         """Sent in place of the server's, one for each connection; before each part something is awaited."""
         self.cut_after: list[int] = []
         """How many bytes of the server's next connections come through before they are cut."""
+        self.cuts = b""
+        """Requests that hold these bytes are cut off."""
         self.connections = 0
 
     def __enter__(self) -> Self:
@@ -78,8 +80,8 @@ class Front:
         left = self.cut_after.pop(0) if self.cut_after else None
         self._writers.add(server_writer)
         ways = [
-            asyncio.create_task(_copy(reader, server_writer, None)),
-            asyncio.create_task(_copy(server_reader, writer, left)),
+            asyncio.create_task(self._copy(reader, server_writer, None)),
+            asyncio.create_task(self._copy(server_reader, writer, left)),
         ]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         for way in ways:
@@ -88,11 +90,14 @@ class Front:
         server_writer.transport.abort()
         self._writers.discard(server_writer)
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(CHUNK if left is None else min(CHUNK, left)):
-            writer.write(chunk)
-            await writer.drain()
-            if left is not None:
-                left -= len(chunk)
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None
+    ) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(CHUNK if left is None else min(CHUNK, left)):
+                if self.cuts and self.cuts in chunk:
+                    return
+                writer.write(chunk)
+                await writer.drain()
+                if left is not None:
+                    left -= len(chunk)
