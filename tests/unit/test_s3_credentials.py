@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
 
 from cutscene.errors import StorageError
+from cutscene.storage.s3_address import S3Address
+from cutscene.storage.s3_connection import Connection
 from cutscene.storage.s3_credentials import MARGIN, Credentials, Keys, find_keys
 
 pytestmark = pytest.mark.anyio
@@ -176,6 +179,19 @@ async def test_keys_that_cannot_be_renewed_are_used_to_their_end(
     await asyncio.sleep(0.7)
     with pytest.raises(StorageError, match="no keys"):
         await credentials.ready()
+
+
+async def test_links_of_a_session_say_whose_they_are() -> None:
+    async def find() -> Keys:
+        return Keys("a-key", "secret", "a+session/token")
+
+    address = S3Address.parse("s3://clips", {})
+    connection = Connection(address, Credentials(address.region, find))
+    link = await connection.sign("a/b.mp4", 60)
+    assert link.startswith("https://clips.s3.us-east-1.amazonaws.com/a/b.mp4?")
+    query = parse_qs(urlsplit(link).query)
+    assert query["X-Amz-Security-Token"] == ["a+session/token"]
+    assert query["X-Amz-Expires"] == ["60"]
 
 
 async def test_keys_that_are_refused_are_replaced_where_there_are_others() -> None:
