@@ -98,6 +98,15 @@ async def test_a_link_reads_the_clip_until_it_ends(s3_url: str) -> None:
         assert (status, b"expired" in body) == (403, True)
 
 
+async def test_links_may_lead_another_way(s3_url: str, front: Front) -> None:
+    async with opened(f"{s3_url}&public={front.url}") as store:
+        await put_bytes(store, KEY, DATA, "video/mp4")
+        assert front.connections == 0
+        link = await store.url(KEY)
+        assert link.startswith(front.url)
+        assert (await get(link))[2] == DATA
+
+
 @pytest.mark.parametrize("seconds", [-1, 0, 0.5, 604_801])
 async def test_links_live_for_a_second_to_a_week(s3_url: str, seconds: float) -> None:
     async with opened(s3_url) as store:
