@@ -1,0 +1,36 @@
+"""How long a store that is away is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from cutscene.storage.patience import AwayError, Patience
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_counts_from_the_first_failure_on() -> None:
+    patience = Patience(0.7)
+    await asyncio.sleep(0.8)  # something that went well for long
+    began, tries = time.monotonic(), 0
+    with pytest.raises(AwayError, match="away"):
+        while tries < 20:
+            await patience.wait(AwayError("away"))
+            tries += 1
+    assert 1 <= tries <= 5
+    assert time.monotonic() - began < 5
+
+
+async def test_a_store_that_asks_for_time_gets_it() -> None:
+    busy = AwayError("busy")
+    busy.retry_after = 0.4
+    began = time.monotonic()
+    await Patience(5).wait(busy)
+    assert time.monotonic() - began >= 0.39
+    with pytest.raises(AwayError, match="busy"):
+        await Patience(0.3).wait(busy)  # too long to be waited for
+    with pytest.raises(AwayError):
+        await Patience(0).wait(AwayError("away"))
