@@ -298,7 +298,7 @@ class Clip:
 
     key: str
     video_url: str
-    """Where whoever reads the job gets it; made then, since links end. Recorded is the name that stays true."""
+    """Where whoever reads the job gets it, made then; what is recorded is a name that stays true."""
     poster_key: str
     poster_url: str
     """The same of the poster."""
