@@ -49,10 +49,10 @@ def main() -> None:
         compare("100 MB from a file into S3", rounds, into_s3(folder / "100", s3))
         compare("100 MB from the web into S3", rounds, from_web(folder, web_url, s3))
         compare("100 MB onto the disk", rounds, onto_disk(folder))
-        print(f"{'memory, MiB':44}{'peak':>8}{'seconds':>10}{'CPU s':>8}")
+        print(f"{'memory, MiB':46}{'peak':>8}{'seconds':>10}{'CPU s':>8}")
         for title, work in memory_cases(folder, web_url, s3).items():
             found = child(*work)
-            print(f"{title:44}{found['memory']:8.1f}{found['seconds']:10.1f}{found['cpu']:8.1f}")
+            print(f"{title:46}{found['memory']:8.1f}{found['seconds']:10.1f}{found['cpu']:8.1f}")
 
 
 def compare(title: str, rounds: int, sides: dict[str, Sequence[str]]) -> None:
@@ -103,7 +103,7 @@ def memory_cases(folder: Path, web_url: str, s3: str) -> dict[str, Sequence[str]
     return {
         "500 MB from a file into S3": ("file", s3, str(folder / "500"), "1"),
         "500 MB from the web into S3": ("web", s3, f"{web_url}/500", "1"),
-        "500 MB out of S3": ("read", s3, str(folder / "500"), "1"),
+        "500 MB into S3 and out again; peak of reading": ("read", s3, str(folder / "500"), "1"),
         "200 x 8 MB from files into S3": ("file", s3, str(folder / "8"), "200"),
         "200 x 8 MB from the web into S3": ("web", s3, f"{web_url}/8", "200"),
     }
