@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -19,7 +20,7 @@ from cutscene.budgets import Standing
 from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest, check_tenant
-from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
+from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, StorageError, from_code
 from cutscene.executors import Farewell, worker_lives
 from cutscene.fingerprint import is_same, take_fingerprint
 from cutscene.ledger import Grouping, Usage
@@ -32,6 +33,7 @@ from cutscene.providers import Providers, Wording
 from cutscene.reception import Reception
 from cutscene.settings import Settings
 from cutscene.specs import Container
+from cutscene.storage.contents import Contents, count
 from cutscene.telemetry import log_unless_configured
 from cutscene.tenants import LimitChanges
 from cutscene.worker import Work, Worker
@@ -166,9 +168,9 @@ class Studio:
         seen = None
         while True:
             await self._worker.ensure()
-            job = await self.get(tenant, job_id)
+            [job] = await self._unlinked([await self._database.read(jobs.get, tenant, job_id)])
             if job != seen:
-                yield job
+                yield await self._with_links(job)
                 seen = job
             if job.state.final:
                 return
@@ -212,6 +214,15 @@ class Studio:
     ) -> Sequence[Usage]:
         """What was spent and what is held, of one tenant or of all; seconds since 1970."""
         return await self._database.read(ledger.usage, by, tenant=tenant, since=since)
+
+    async def stored(
+        self, *, tenant: str | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> Sequence[Contents]:
+        """What one tenant or all of them keep, the largest first; ``on_progress``: objects seen so far.
+
+        It lists everything that is stored, which takes minutes for millions of objects.
+        """
+        return await count(self._store, tenant=tenant, on_progress=on_progress)
 
     async def standing(self, tenant: str) -> Standing:
         """A tenant's limits, and what it has used of them this month; raises `NotFoundError`."""
@@ -302,11 +313,27 @@ class Studio:
         return job
 
     async def _jobs(self, rows: Sequence[Row[Any]], *, are_new: bool = False) -> Sequence[Job]:
-        """Every job that anybody sees is made here; ``are_new``: nothing was paid for yet."""
+        """Every job that anybody sees is made here, or by `watch`; ``are_new``: nothing was paid for yet."""
         if are_new:
             return [jobs.to_job(row, None, ()) for row in rows]
+        return [await self._with_links(job) for job in await self._unlinked(rows)]
+
+    async def _unlinked(self, rows: Sequence[Row[Any]]) -> Sequence[Job]:
         spent, footage = await self._database.read(_facts, [row.id for row in rows])
         return [jobs.to_job(row, spent.get(row.id), footage[row.id]) for row in rows]
+
+    async def _with_links(self, job: Job) -> Job:
+        """Links end, and what is recorded stays: they are made anew from the keys for whoever reads a job."""
+        if job.clip is None:
+            return job
+        life = timedelta(seconds=self.settings.link_ttl)
+        try:
+            video_url = await self._store.url(job.clip.key, expires_in=life)
+            poster_url = await self._store.url(job.clip.poster_key, expires_in=life)
+        except StorageError as error:
+            structlog.get_logger().warning("links_unmade", job=job.id, reason=str(error))
+            return job  # the clip's permanent names say where it is
+        return replace(job, clip=replace(job.clip, video_url=video_url, poster_url=poster_url))
 
 
 def _facts(
@@ -350,7 +377,9 @@ async def open_studio(
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings.database)
         stack.push_async_callback(database.close)
-        store = await asyncio.to_thread(storage.open_store, settings.storage)
+        store = await asyncio.to_thread(
+            storage.open_store, settings.storage, patience=settings.storage_patience
+        )
         stack.push_async_callback(store.close)
         providers = await stack.enter_async_context(Providers(settings))
         workbench = await stack.enter_async_context(Workbench(_limits(settings)))
