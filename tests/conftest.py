@@ -17,12 +17,14 @@ import pytest
 VENDOR = Path(__file__).parent / "vendor"
 sys.path.insert(0, str(VENDOR))  # as if the scripted provider were installed
 
+from s3_server import NoServerError, S3Server, shared_server  # noqa: E402 -- it lies there
+
 
 @pytest.fixture(scope="session", autouse=True)
 def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test may meet the key, or the ``.env`` file, of whoever runs it: it would spend money."""
     for name in list(os.environ):
-        if name.startswith(("RUNWAY", "CUTSCENE_", "OPENAI_")):
+        if name.startswith(("RUNWAY", "CUTSCENE_", "OPENAI_", "AWS_")):
             del os.environ[name]
     os.chdir(tmp_path_factory.mktemp("elsewhere"))
 
@@ -32,6 +34,29 @@ def footage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What emulators render, kept for all tests of a run, whichever process runs them."""
     own = tmp_path_factory.getbasetemp()
     return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "footage"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> S3Server:
+    """A real server, one for all processes of a run; absent on a laptop: skip, in CI: fail."""
+    own = tmp_path_factory.getbasetemp()
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ
+    try:
+        return shared_server(
+            own.parent if is_shared else own, while_alive=os.getppid() if is_shared else os.getpid()
+        )
+    except NoServerError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no S3 server here: {error}")
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The ``CUTSCENE_STORAGE_URL`` of an empty bucket, with the server's keys in the environment."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3.new_bucket()
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from cutscene.errors import (
     from_code,
 )
 from cutscene.fallback import Understudy
+from cutscene.fetch import Fetched
 from cutscene.media import recipe
 from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.probe import probe
@@ -165,8 +166,9 @@ class Pipeline:
         await self._report(job_id, Stage.FINISHING)
         key = storage.segment_key(job.tenant, job.run, segment_id)
         with self._scratch() as folder:
-            footage = await self._download(provider, segment, folder / "footage.mp4")
-            await storage.put_file(self._store, key, footage, "video/mp4")
+            footage = folder / "footage.mp4"
+            fetched = await self._download(provider, segment, footage)
+            await storage.put_file(self._store, key, footage, "video/mp4", sha256=fetched.sha256)
         await self._database.write(segments.keep_footage, segment_id, key)
         return {"generated": generated, "fetched": await self._database.read(segments.age, segment_id)}
 
@@ -217,7 +219,7 @@ class Pipeline:
         if (await self._database.read(jobs.read, job_id)).cancel_requested:
             raise CancelledError("The job was cancelled; its footage is paid for, and kept for a retry.")
 
-    async def _download(self, provider: Provider, segment: Row[Any], target: Path) -> Path:
+    async def _download(self, provider: Provider, segment: Row[Any], target: Path) -> Fetched:
         """Fetch and check; a link that expired is refreshed by polling again."""
         reason, state = "it has no footage", None
         for attempt in range(self.FETCHES):
@@ -230,7 +232,7 @@ class Pipeline:
                     continue
                 able = provider.capabilities()
                 session = self._sessions.private if able.private_links else self._sessions.public
-                await fetch.fetch(
+                fetched = await fetch.fetch(
                     state.urls[0],
                     target,
                     session=session,
@@ -243,7 +245,7 @@ class Pipeline:
                 reason = str(error)
                 _log.warning("fetch_failed", task=segment.task_id, reason=reason)
             else:
-                return target
+                return fetched
         if isinstance(state, Failed) or (
             isinstance(state, Gone) and await self._poller.is_gone(provider, segment.task_id)
         ):
@@ -284,13 +286,13 @@ class Pipeline:
         container = Container(file.suffix[1:])
         key = storage.clip_key(job.tenant, job.run, facts.sha256, container)
         poster_key = storage.poster_key(job.tenant, job.run, facts.sha256, ".jpg")
-        await storage.put_file(self._store, key, file, container.media_type)
+        await storage.put_file(self._store, key, file, container.media_type, sha256=facts.sha256)
         await storage.put_bytes(self._store, poster_key, made.poster, "image/jpeg")
         return Clip(
             key=key,
-            video_url=await self._store.url(key, expires_in=None),
+            video_url=self._store.uri(key),
             poster_key=poster_key,
-            poster_url=await self._store.url(poster_key, expires_in=None),
+            poster_url=self._store.uri(poster_key),
             width=facts.width,
             height=facts.height,
             fps=facts.fps,

@@ -40,7 +40,11 @@ class Settings(BaseSettings):
     database_url: str = ""
     """SQLite in ``home`` unless set; ``postgresql://user@host/name`` for many workers."""
     storage_url: str = ""
-    """Where clips stay for good; ``file://`` below ``home`` unless set."""
+    """Where clips stay for good: ``file://``, below ``home`` unless set, ``s3://``, ``gs://`` or ``az://``."""
+    storage_patience: float = Field(default=30.0, ge=0, le=3600)
+    """Seconds that a store on the network may be away before what needs it fails."""
+    link_ttl: int = Field(default=3600, ge=1, le=604_800)
+    """Seconds that links to clips live, where the store signs them; they are made when a job is read."""
     runway_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("RUNWAY_API_KEY", "RUNWAYML_API_SECRET")
     )

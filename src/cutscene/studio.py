@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -19,7 +20,7 @@ from cutscene.budgets import Standing
 from cutscene.calls import PaidCall
 from cutscene.database import Database, open_database
 from cutscene.domain import Clip, Fallback, Job, JobState, VideoRequest, check_tenant
-from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, from_code
+from cutscene.errors import CutsceneError, InputValidationError, NotFoundError, StorageError, from_code
 from cutscene.executors import worker_lives
 from cutscene.fallback import offer_of
 from cutscene.fingerprint import fingerprint, is_same
@@ -166,9 +167,9 @@ class Studio:
         seen = None
         while True:
             await self._worker.ensure()
-            job = await self.get(tenant, job_id)
+            job = await self._unlinked(await self._database.read(jobs.get, tenant, job_id))
             if job != seen:
-                yield job
+                yield await self._with_links(job)
                 seen = job
             if job.state.final:
                 return
@@ -315,8 +316,24 @@ class Studio:
             await accounts.look(self._database, provider)
 
     async def _job(self, row: Row[Any]) -> Job:
+        return await self._with_links(await self._unlinked(row))
+
+    async def _unlinked(self, row: Row[Any]) -> Job:
         spent = await self._database.read(ledger.spent, row.id)
         return jobs.to_job(row, spent, await self._database.read(segments.footage, row.id))
+
+    async def _with_links(self, job: Job) -> Job:
+        """Links end, and what is recorded stays: they are made anew from the keys for whoever reads a job."""
+        if job.clip is None:
+            return job
+        life = timedelta(seconds=self.settings.link_ttl)
+        try:
+            video_url = await self._store.url(job.clip.key, expires_in=life)
+            poster_url = await self._store.url(job.clip.poster_key, expires_in=life)
+        except StorageError as error:
+            structlog.get_logger().warning("links_unmade", job=job.id, reason=str(error))
+            return job  # the clip's permanent names say where it is
+        return replace(job, clip=replace(job.clip, video_url=video_url, poster_url=poster_url))
 
 
 _SUBMIT_OPTIONS: Final = ("run", "priority", "idempotency_key", "skill")
@@ -353,7 +370,9 @@ async def open_studio(
     async with AsyncExitStack() as stack:
         database = await asyncio.to_thread(open_database, settings.database)
         stack.push_async_callback(database.close)
-        store = await asyncio.to_thread(storage.open_store, settings.storage)
+        store = await asyncio.to_thread(
+            storage.open_store, settings.storage, patience=settings.storage_patience
+        )
         stack.push_async_callback(store.close)
         providers = await stack.enter_async_context(Providers(settings))
         workbench = await stack.enter_async_context(Workbench(_limits(settings)))

@@ -1,28 +1,30 @@
-"""Permanent storage: what a store can do, its keys, and bodies that are never published damaged."""
+"""Permanent storage: what a store can do, and bodies that are never published damaged."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import re
-from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import unquote, urlsplit
 
-from cutscene.domain import check_tenant
 from cutscene.errors import InputValidationError, StorageError
 from cutscene.storage.files import BATCH, Draft, FileThreads, read_file, write_draft
+from cutscene.storage.keys import check_key, clip_key, owner_of, poster_key, segment_key, source_key
 
 __all__ = [
+    "HOUR",
+    "LONGEST_LINK",
     "DamagedError",
     "Store",
     "Stored",
     "Verified",
     "check_key",
+    "check_life",
     "clip_key",
     "copy_to",
     "open_store",
@@ -35,9 +37,11 @@ __all__ = [
     "source_key",
 ]
 
-MAX_KEY: Final = 512
-"""Characters."""
-MAX_KEY_PART: Final = 200
+HOUR: Final = timedelta(hours=1)
+LONGEST_LINK: Final = timedelta(days=7)
+"""What S3, and others after it, sign at most."""
+PATIENCE: Final = 30.0
+"""Seconds that a store may be away, unless told otherwise."""
 
 
 class DamagedError(StorageError):
@@ -56,7 +60,7 @@ class Stored:
 
 
 class Verified:
-    """A body that counts and hashes itself, and can be read once.
+    """A body that counts and hashes itself, and can be read once, or again after `rewind`.
 
     The last chunk is held back until size and digest are right: a store that
     publishes on the last byte then never publishes anything wrong. Stopping at the
@@ -64,15 +68,27 @@ class Verified:
     """
 
     def __init__(
-        self, chunks: AsyncIterable[bytes], *, size: int | None = None, sha256: str | None = None
+        self,
+        chunks: AsyncIterable[bytes] | None = None,
+        *,
+        size: int | None = None,
+        sha256: str | None = None,
+        source: Callable[[], AsyncGenerator[bytes, None]] | None = None,
     ) -> None:
+        """The body is ``chunks``, which can be read once, or what ``source`` opens as often as asked."""
         self.size = 0
         """Bytes so far."""
         self._chunks = chunks
+        self._source = source
         self._expected_size = size
         self._expected_sha256 = sha256
         self._hash = hashlib.sha256()
         self._started = False
+
+    @property
+    def promised(self) -> tuple[int | None, str | None]:
+        """Size in bytes and digest that it will have, as far as they are known beforehand."""
+        return self._expected_size, self._expected_sha256
 
     @property
     def sha256(self) -> str:
@@ -87,18 +103,30 @@ class Verified:
             raise DamagedError(f"The body has {self._expected_size} bytes, not {size}.")
         self._expected_size = size
 
+    def rewind(self) -> bool:
+        """Make it ready to be read from its beginning; False where that is over for good."""
+        if self._started and self._source is None:
+            return False
+        self.size, self._hash, self._started = 0, hashlib.sha256(), False
+        return True
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         """The chunks; raises `DamagedError` before the last one, and whatever the source raises."""
         if self._started:
             raise RuntimeError("a verified body can be read once")
         self._started = True
         held = b""
-        async for chunk in self._chunks:
-            self._add(chunk)
-            if held and chunk:
-                yield held
-            held = chunk or held
-        self._check()
+        async with AsyncExitStack() as opened:
+            chunks = self._chunks
+            if self._source is not None:
+                chunks = await opened.enter_async_context(aclosing(self._source()))
+            assert chunks is not None
+            async for chunk in chunks:
+                self._add(chunk)
+                if held and chunk:
+                    yield held
+                held = chunk or held
+            self._check()
         yield held
 
     def _add(self, chunk: bytes) -> None:
@@ -139,8 +167,20 @@ class Store(Protocol):
         """What is there, without reading it."""
         ...
 
-    async def url(self, key: str, *, expires_in: timedelta | None = None) -> str:
-        """Where others get it, there or not; None: for as long as the store can promise."""
+    def listing(self, folder: str = "") -> AsyncGenerator[Stored, None]:
+        """All that is kept under keys that begin with ``folder`` and a slash, in any order; "": all."""
+        ...
+
+    def uri(self, key: str) -> str:
+        """Its name for good, there or not: not always something that a browser opens."""
+        ...
+
+    async def url(self, key: str, *, expires_in: timedelta = HOUR) -> str:
+        """Where others get it, there or not.
+
+        A store that signs its links ends them after ``expires_in``: one second to `LONGEST_LINK`, else
+        `InputValidationError`. Files of this machine stay.
+        """
         ...
 
     async def delete(self, key: str) -> None:
@@ -150,93 +190,44 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-_KEY_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_SUFFIX: Final = re.compile(r"\.?[a-z0-9]{1,8}")
-_OWNED: Final = re.compile(
-    r"([a-z0-9][a-z0-9_-]{0,62})/[a-z0-9][a-z0-9_-]{0,62}/(?:video|source)/[0-9a-f]{32}\.[a-z0-9]{1,8}"
-)
+def open_store(url: str, *, patience: float = PATIENCE) -> Store:
+    """The store that ``CUTSCENE_STORAGE_URL`` names; the caller closes it, and may use it in one event loop.
 
-
-def check_key(key: str) -> str:
-    """The key, if it is safe as a path and as a URL; raises `InputValidationError`."""
-    parts = key.split("/")
-    if len(key) > MAX_KEY or not all(
-        len(part) <= MAX_KEY_PART and _KEY_PART.fullmatch(part) for part in parts
-    ):
-        raise InputValidationError(
-            f"{key[:80]!r} is not a storage key: use names of letters, digits, '.', '_' and '-' with '/' "
-            f"between them, none empty or starting with '.' or '-', at most {MAX_KEY} characters."
-        )
-    return key
-
-
-def clip_key(tenant: str, run: str, sha256: str, suffix: str = "mp4") -> str:
-    """Of a finished clip: named by its content, so identical clips of a run are stored once."""
-    return _named_by_content(tenant, run, "video", sha256, suffix)
-
-
-def poster_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
-    """Of a poster, beside the clip whose digest this is; ``suffix`` as ``webp``."""
-    return _named_by_content(tenant, run, "video", sha256, suffix)
-
-
-def source_key(tenant: str, run: str, sha256: str, suffix: str) -> str:
-    """Of a picture or clip that somebody gave us, named by its content; ``suffix`` as ``png``."""
-    return _named_by_content(tenant, run, "source", sha256, suffix)
-
-
-def owner_of(key: str) -> str | None:
-    """The tenant whose clip, poster or source a key names, stored or not; None where it is no such key."""
-    owned = _OWNED.fullmatch(key)
-    return owned[1] if owned else None
-
-
-def segment_key(tenant: str, run: str, segment_id: str) -> str:
-    """Of the raw footage that was paid for."""
-    if not _KEY_PART.fullmatch(segment_id):
-        raise InputValidationError(f"{segment_id[:80]!r} cannot name a segment.")
-    return check_key(f"{_folder(tenant, run)}/segment/{segment_id}.mp4")
-
-
-def _named_by_content(tenant: str, run: str, kind: str, sha256: str, suffix: str) -> str:
-    if not _SHA256.fullmatch(sha256):
-        raise InputValidationError(f"{sha256[:80]!r} is not a sha256: use 64 lower-case hexadecimal digits.")
-    if not _SUFFIX.fullmatch(suffix):
-        raise InputValidationError(f"{suffix[:80]!r} is not a file suffix: write it as 'png'.")
-    return check_key(f"{_folder(tenant, run)}/{kind}/{sha256[:32]}.{suffix.removeprefix('.')}")
-
-
-def _folder(tenant: str, run: str) -> str:
-    return f"{check_tenant(tenant)}/{check_tenant(run, 'run')}"
-
-
-def open_store(url: str) -> Store:
-    """The store that ``CUTSCENE_STORAGE_URL`` names; the caller closes it.
-
-    Raises `InputValidationError` for an unsupported URL, `StorageError` for an unusable folder.
+    ``patience`` is how many seconds a store that is reached over a network may be away before anything
+    fails. Raises `InputValidationError` for an unsupported URL, `StorageError` for an unusable folder.
     """
-    from cutscene.storage.local import LocalStore  # noqa: PLC0415 - it imports the contract from here
+    # They import the contract from here.
+    from cutscene.storage import local, s3  # noqa: PLC0415
 
-    return LocalStore(_folder_of(url))
+    match url.partition(":")[0].lower():
+        case "file":
+            return local.LocalStore(local.folder_of(url))
+        case "s3":
+            return s3.open_s3(url, patience)
+        case "gs" | "az" as scheme:
+            try:
+                from cutscene.storage.clouds import open_cloud  # noqa: PLC0415
+            except ImportError:
+                raise InputValidationError(
+                    f"CUTSCENE_STORAGE_URL begins with {scheme}://, for which an extra is needed: "
+                    "install cutscene[clouds]."
+                ) from None
+            return open_cloud(url, patience)
+        case scheme:
+            raise InputValidationError(
+                f"CUTSCENE_STORAGE_URL has the unsupported scheme {scheme[:20]!r}: use "
+                "file:///an/absolute/path, s3://bucket/prefix, gs://bucket/prefix or "
+                "az://container/prefix."
+            )
 
 
-def _folder_of(url: str) -> Path:
-    supported = "use file:///an/absolute/path"
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise InputValidationError(f"CUTSCENE_STORAGE_URL is not a URL: {supported}.") from None
-    if parts.scheme != "file":
+def check_life(expires_in: timedelta) -> int:
+    """How long a link lives, whole seconds; raises `InputValidationError`."""
+    if not timedelta(seconds=1) <= expires_in <= LONGEST_LINK:
         raise InputValidationError(
-            f"CUTSCENE_STORAGE_URL has the unsupported scheme {parts.scheme!r}: {supported}."
+            f"A link cannot live for {expires_in.total_seconds():g} s: choose 1 second to 7 days (604800 s)."
         )
-    path = unquote(parts.path)
-    if parts.netloc not in ("", "localhost") or not path.startswith("/"):
-        raise InputValidationError(f"CUTSCENE_STORAGE_URL is not an absolute path: {supported}.")
-    if parts.query or parts.fragment or "\x00" in path:
-        raise InputValidationError(f"CUTSCENE_STORAGE_URL holds more than a path: {supported}.")
-    return Path(path)
+    return int(expires_in.total_seconds())
 
 
 async def put_file(
@@ -245,16 +236,15 @@ async def put_file(
     """Store a local file; ``sha256`` makes sure it still is what the caller measured."""
     threads = FileThreads(f"The file {path.name}")
     size = (await threads.run(path.stat)).st_size
-    async with aclosing(read_file(path, threads)) as chunks:
-        body = Verified(chunks, size=size, sha256=sha256)
-        return await store.put(key, body, size=size, content_type=content_type)
+    body = Verified(source=partial(read_file, path, threads), size=size, sha256=sha256)
+    return await store.put(key, body, size=size, content_type=content_type)
 
 
 async def put_bytes(store: Store, key: str, data: bytes, content_type: str) -> Stored:
     """Store what is in memory."""
-    async with aclosing(_slices(data)) as chunks:
-        body = Verified(chunks, size=len(data))
-        return await store.put(key, body, size=len(data), content_type=content_type)
+    digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+    body = Verified(source=partial(_slices, data), size=len(data), sha256=digest)
+    return await store.put(key, body, size=len(data), content_type=content_type)
 
 
 async def _slices(data: bytes) -> AsyncGenerator[bytes, None]:

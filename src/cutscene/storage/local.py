@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import os
+import stat
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
-from cutscene.errors import NotFoundError
-from cutscene.storage import Stored, Verified, check_key
+from cutscene.errors import InputValidationError, NotFoundError
+from cutscene.storage import HOUR, Stored, Verified, check_key
 from cutscene.storage.files import (
     Draft,
     FileThreads,
@@ -25,10 +29,11 @@ from cutscene.storage.files import (
     write_draft,
 )
 
-__all__ = ["LocalStore"]
+__all__ = ["LocalStore", "folder_of"]
 
 THREADS: Final = 4
 """Enough to keep one disk busy."""
+LISTED_AT_ONCE: Final = 1000
 _PLACE: Final = "The storage folder (CUTSCENE_STORAGE_URL)"
 
 
@@ -83,13 +88,23 @@ class LocalStore:
         size = await self._threads.run(_size, self._path(key))
         return None if size is None else Stored(key, size, None)
 
+    async def listing(self, folder: str = "") -> AsyncGenerator[Stored, None]:
+        top = self._path(folder) if folder else self._root
+        files = _files(top)
+        while found := await self._threads.run(lambda: list(islice(files, LISTED_AT_ONCE))):
+            for path, size in found:
+                yield Stored(path.relative_to(self._root).as_posix(), size, None)
+
+    def uri(self, key: str) -> str:
+        return self._path(key).as_uri()
+
     async def url(
         self,
         key: str,
         *,
-        expires_in: timedelta | None = None,  # noqa: ARG002 - files stay
+        expires_in: timedelta = HOUR,  # noqa: ARG002 - files stay
     ) -> str:
-        return self._path(key).as_uri()
+        return self.uri(key)
 
     async def delete(self, key: str) -> None:
         await self._threads.run(_remove, self._path(key))
@@ -114,9 +129,37 @@ class LocalStore:
             draft.publish(target)
 
 
+def folder_of(url: str) -> Path:
+    """The folder that ``file:///an/absolute/path`` names; raises `InputValidationError`."""
+    supported = "use file:///an/absolute/path"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise InputValidationError(f"CUTSCENE_STORAGE_URL is not a URL: {supported}.") from None
+    path = unquote(parts.path)
+    if parts.netloc not in ("", "localhost") or not path.startswith("/"):
+        raise InputValidationError(f"CUTSCENE_STORAGE_URL is not an absolute path: {supported}.")
+    if parts.query or parts.fragment or "\x00" in path:
+        raise InputValidationError(f"CUTSCENE_STORAGE_URL holds more than a path: {supported}.")
+    return Path(path)
+
+
+def _files(top: Path) -> Iterator[tuple[Path, int]]:
+    """All below a folder, with their sizes; drafts are none of them."""
+    for folder, _, names in os.walk(top):
+        for name in names:
+            size = None if name.startswith(".") else _size(Path(folder, name))
+            if size is not None:
+                yield Path(folder, name), size
+
+
 def _size(path: Path) -> int | None:
     """Bytes of a file; None when there is none."""
-    return path.stat().st_size if path.is_file() else None
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _remove(path: Path) -> None:
