@@ -34,6 +34,7 @@ Options = Mapping[str, Any]
 
 async def ours(options: Options) -> Mapping[str, Any]:
     import structlog  # noqa: PLC0415 -- a side imports what it uses
+
     from cutscene.domain import VideoRequest  # noqa: PLC0415
     from cutscene.settings import Settings  # noqa: PLC0415
     from cutscene.studio import open_studio  # noqa: PLC0415
@@ -67,8 +68,9 @@ async def ours(options: Options) -> Mapping[str, Any]:
 
 async def bare(options: Options) -> Mapping[str, Any]:
     import sqlalchemy as sa  # noqa: PLC0415
+    from dbos import DBOS, DBOSClient, EnqueueOptions  # noqa: PLC0415
+
     from cutscene.database import open_database  # noqa: PLC0415
-    from dbos import DBOS, DBOSClient  # noqa: PLC0415
 
     is_sqlite = options["database"].startswith("sqlite")
     database = open_database(options["database"])  # with the same journal, and the same pools
@@ -97,7 +99,7 @@ async def bare(options: Options) -> Mapping[str, Any]:
 
     def enqueue(connection: sa.Connection, names: Sequence[str]) -> None:
         for name in names:
-            options = {
+            options: EnqueueOptions = {
                 "workflow_name": "empty",
                 "queue_name": "bench",
                 "workflow_id": name,
@@ -135,7 +137,7 @@ async def _until(database: str, query: str, count: int) -> None:
         with engine.connect() as connection:
             return int(connection.execute(sa.text(query)).scalar_one())
 
-    while await asyncio.to_thread(counted) < count:
+    while await asyncio.to_thread(counted) < count:  # noqa: ASYNC110 -- a database calls nobody
         await asyncio.sleep(0.05)
     engine.dispose()
 

@@ -20,8 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from aws_request_signer import UNSIGNED_PAYLOAD, AwsRequestSigner
 
-__all__ = ["Postgres", "Remote", "emulator", "file_server", "postgres"]
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "vendor"))
+from s3_server import NoServerError, S3Server, shared_server
+
+__all__ = ["S3", "Postgres", "Remote", "emulator", "file_server", "postgres", "s3_server"]
 
 PROMPT = "a quiet sea at dawn [size:480x270] [length:2]"
 """One small clip for all: it is rendered once."""
@@ -120,3 +124,39 @@ def file_server(file: Path) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class S3:
+    """The S3 server of the tests."""
+
+    server: S3Server
+
+    def new_bucket(self) -> str:
+        """A ``CUTSCENE_STORAGE_URL``."""
+        return self.server.new_bucket()
+
+    def upload(self, store: str, name: str) -> str:
+        """A signed link that takes one PUT of anything."""
+        bucket = store.removeprefix("s3://").partition("/")[0]
+        server = self.server
+        signer = AwsRequestSigner(server.region, server.access_key, server.secret, "s3")
+        link: str = signer.presign_url(
+            "PUT", f"{server.endpoint}/{bucket}/{name}", content_hash=UNSIGNED_PAYLOAD
+        )
+        return link
+
+
+@contextmanager
+def s3_server() -> Iterator[S3 | str]:
+    """With its keys in the environment; or why there is none here."""
+    folder = Path(tempfile.mkdtemp(prefix="cutscene-s3-"))
+    try:
+        server = shared_server(folder, while_alive=os.getpid())
+    except NoServerError as error:
+        yield str(error).strip().splitlines()[-1]
+    else:
+        os.environ.update(server.environment)
+        yield S3(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # the server ends with us
