@@ -51,12 +51,23 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> S3Server:
         pytest.skip(f"no S3 server here: {error}")
 
 
+@pytest.fixture(scope="session")
+def bucket(s3: S3Server) -> str:
+    """One that the tests of a process share."""
+    return s3.new_bucket()
+
+
 @pytest.fixture
-def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The ``CUTSCENE_STORAGE_URL`` of an empty bucket, with the server's keys in the environment."""
+def s3_keys(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's keys, in the environment."""
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
-    return s3.new_bucket()
+
+
+@pytest.fixture
+def s3_url(s3: S3Server, bucket: str, s3_keys: None) -> str:
+    """A ``CUTSCENE_STORAGE_URL`` of a place that nothing is in."""
+    return s3.url(bucket)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ __all__ = ["Finding", "Verdict", "check_up"]
 
 _PATIENCE: Final = 15.0
 """Seconds that a provider has to answer."""
-_PROBE: Final = "doctor/doctor/source/probe.txt"
-"""Key of what is written to see whether the store takes it."""
+_STORE_PATIENCE: Final = 5.0
+_PROBE: Final = b"probe"
+"""What is written, read and deleted to see whether the store is as it should be."""
 
 
 class Verdict(StrEnum):
@@ -98,10 +100,15 @@ async def _worker(database: Database) -> Finding:
 
 async def _storage(settings: Settings) -> Finding:
     try:
-        store = await asyncio.to_thread(storage.open_store, settings.storage)
+        patience = min(settings.storage_patience, _STORE_PATIENCE)
+        store = await asyncio.to_thread(storage.open_store, settings.storage, patience=patience)
         try:
-            await storage.put_bytes(store, _PROBE, b"probe", "text/plain")
-            await store.delete(_PROBE)
+            # Never under a key of before: what is there already would not be written.
+            probe = f"doctor/doctor/source/probe-{secrets.token_hex(8)}.txt"
+            await storage.put_bytes(store, probe, _PROBE, "text/plain")
+            if await storage.read_bytes(store, probe) != _PROBE:
+                return Finding("storage", Verdict.ERROR, "The store does not give back what it was given.")
+            await store.delete(probe)
         finally:
             await store.close()
     except CutsceneError as error:

@@ -33,6 +33,7 @@ from cutscene.plan import LATER, Offer, plan_of, segment_request
 from cutscene.providers import Provider, Providers, Wording
 from cutscene.settings import Settings
 from cutscene.specs import Container
+from cutscene.storage.contents import Contents, count
 from cutscene.telemetry import log_unless_configured
 from cutscene.tenants import LimitChanges
 from cutscene.worker import Work, Worker
@@ -213,6 +214,15 @@ class Studio:
     ) -> Sequence[Usage]:
         """What was spent and what is held, of one tenant or of all; seconds since 1970."""
         return await self._database.read(ledger.usage, by, tenant=tenant, since=since)
+
+    async def stored(
+        self, *, tenant: str | None = None, on_progress: Callable[[int], None] | None = None
+    ) -> Sequence[Contents]:
+        """What one tenant or all of them keep, the largest first; ``on_progress``: objects seen so far.
+
+        It lists everything that is stored, which takes minutes for millions of objects.
+        """
+        return await count(self._store, tenant=tenant, on_progress=on_progress)
 
     async def standing(self, tenant: str) -> Standing:
         """A tenant's limits, and what it has used of them this month; raises `NotFoundError`."""

@@ -95,7 +95,7 @@ def test_a_key_that_passes_stays_below_the_root(key: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "store", "/var/store", "s3://key:hidden@bucket", "file://store", "file:store", "file://host/store",
+    ["", "store", "/var/store", "ftp://key:hidden@bucket", "file://store", "file:store", "file://host/store",
      "file:///store?x=1", "file:///store#x", "file:///sto%00re", "http://[broken"],
 )  # fmt: skip
 def test_unsupported_storage_urls_are_named(url: str) -> None:

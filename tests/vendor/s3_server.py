@@ -34,11 +34,20 @@ class S3Server:
     def environment(self) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret}
 
-    def new_bucket(self, *, endpoint: str | None = None) -> str:
-        """A ``CUTSCENE_STORAGE_URL``; ``endpoint``: by which way it is reached."""
+    def url(self, bucket: str, *, endpoint: str | None = None) -> str:
+        """A ``CUTSCENE_STORAGE_URL`` of a place that nothing is in; ``endpoint``: the way there."""
+        prefix = uuid.uuid4().hex[:12]
+        return f"s3://{bucket}/{prefix}/kept?endpoint={endpoint or self.endpoint}&region={self.region}"
+
+    def new_bucket(self) -> str:
+        """Its name."""
         name = f"t-{uuid.uuid4().hex[:16]}"
-        self.ask("PUT", name)
-        return f"s3://{name}/kept?endpoint={endpoint or self.endpoint}&region={self.region}"
+        for _ in range(5):  # a busy machine
+            status, _, answer = self.ask("PUT", name)
+            if status == 200:
+                break
+        assert status == 200, answer
+        return name
 
     def ask(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a signed request."""

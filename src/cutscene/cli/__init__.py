@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from cutscene.cli import demo, doctor, emulator, extend, generate, jobs, skills, tenants, usage, worker
+from cutscene.cli import (
+    demo,
+    doctor,
+    emulator,
+    extend,
+    generate,
+    jobs,
+    skills,
+    storage,
+    tenants,
+    usage,
+    worker,
+)
 
 __all__ = ["app", "main"]
 
@@ -25,6 +37,7 @@ app.command("jobs")(jobs.list_jobs)
 app.add_typer(jobs.job_app, name="job")
 app.command("usage")(usage.usage)
 app.add_typer(tenants.tenants_app, name="tenants")
+app.add_typer(storage.storage_app, name="storage")
 app.command("worker")(worker.worker)
 app.command("emulator")(emulator.emulator)
 app.command("doctor")(doctor.doctor)

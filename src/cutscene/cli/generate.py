@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
 
 import typer
 
@@ -168,7 +169,7 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
     elif job.clip is not None:
         from cutscene.cli.watching import print_facts  # noqa: PLC0415 -- takes seconds
 
-        path = str(output) if output is not None else job.clip.video_url.removeprefix("file://")
+        path = str(output) if output is not None else _as_path(job.clip.video_url)
         print_facts({job.id: (job, path)})
         if job.fallback is not None:
             say(f"Made by {job.provider} instead of {job.fallback.instead_of}: {job.fallback.error}")
@@ -177,6 +178,11 @@ def finish_up(job: Job, output: Path | None, *, json: bool) -> None:
     if job.error is not None:
         say(f"Error: {job.error}" + (f" Detail: {job.detail}" if job.detail else ""))
         raise typer.Exit(1)
+
+
+def _as_path(url: str) -> str:
+    """Of a file of this machine; other links stay as they are."""
+    return unquote(url.removeprefix("file://")) if url.startswith("file://") else url
 
 
 def as_json(job: Job) -> dict[str, Any]:
