@@ -7,6 +7,7 @@ system's memory; the S3 server is the one of the tests. Figures of ours leave ou
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ from sides import Meter, peak_mib, run_side, serve_side
 from tables import medians, table
 
 MEGABYTES: Final = 100
+GIVEN: Final = "given.mp4"
 
 Options = Mapping[str, Any]
 
@@ -168,25 +170,31 @@ def to_s3(link: str, file: Path, server: S3, folder: Path) -> list[Row]:
     ]
 
 
-def report(rounds: int = 5, megabytes: int = MEGABYTES) -> str:
+def report(rounds: int = 5, megabytes: int = MEGABYTES, *, disk_alone: bool = False) -> str:
     """A table for either target; a sentence for what cannot be had."""
     parts = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        file = folder / "given.mp4"
-        file.write_bytes(os.urandom(10**6) * megabytes)
-        with file_server(file) as link:
-            head = f"{megabytes} MB over HTTP to the disk"
-            parts.append(_measured(head, to_disk(link, folder), folder / "disk", rounds))
-            with s3_server() as server:
-                if isinstance(server, S3):
-                    head = f"{megabytes} MB to S3"
-                    parts.append(_measured(head, to_s3(link, file, server, folder), folder / "s3", rounds))
-                else:
-                    parts.append(f"No S3: {server}")
+    with tempfile.TemporaryDirectory() as name, file_server(_given(Path(name), megabytes)) as link:
+        folder, moved = Path(name), f"{megabytes} MB over HTTP"
+        parts.append(_measured(f"{moved} to the disk", to_disk(link, folder), folder / "disk", rounds))
+        if not disk_alone:
+            parts.append(_to_s3(link, folder, moved, rounds))
     if shutil.which("curl") is None:
         parts.append("No curl on this machine: the first rows are what the others are compared to.")
     return "\n\n".join(parts)
+
+
+def _given(folder: Path, megabytes: int) -> Path:
+    file = folder / GIVEN
+    file.write_bytes(os.urandom(10**6) * megabytes)
+    return file
+
+
+def _to_s3(link: str, folder: Path, moved: str, rounds: int) -> str:
+    with s3_server() as server:
+        if not isinstance(server, S3):
+            return f"No S3 server on this machine: {server}"
+        rows = to_s3(link, folder / GIVEN, server, folder)
+        return _measured(f"{moved} to S3", rows, folder / "s3", rounds)
 
 
 def _measured(head: str, rows: Sequence[Row], folder: Path, rounds: int) -> str:
@@ -214,7 +222,12 @@ def _measured(head: str, rows: Sequence[Row], folder: Path, rounds: int) -> str:
 
 
 def main() -> None:
-    print(report())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--megabytes", type=int, default=MEGABYTES)
+    parser.add_argument("--disk", action="store_true", help="without S3")
+    asked = parser.parse_args()
+    print(report(asked.rounds, asked.megabytes, disk_alone=asked.disk))
 
 
 if __name__ == "__main__" and not serve_side(SIDES):
