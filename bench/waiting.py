@@ -2,8 +2,9 @@
 
 200 generations of 2 s at once, looked at every second, by clients in processes of their own: a bare
 loop on aiohttp (the floor), the official SDK's own waiting, our provider and poller alone, and all of
-ours, durable: submitted through the studio, let in by the gate, carried by the engine. The remote side
-is the package's emulator. What is durable ends in a refusal of the result, so that no clip is fetched
+ours, durable. Ours knows from 24 generations before how long such ones take, unless its pace is fixed.
+What is durable is submitted through the studio, let in by the gate, and carried by the engine. The remote
+side is the package's emulator. What is durable ends in a refusal of the result, so that no clip is fetched
 and made while others are waited for: that is `overhead.py`'s.
 
 A loop that sleeps one second sees what takes two seconds at its best, by chance of the figures. The
@@ -16,21 +17,29 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from servers import PROMPT, Postgres, Remote, emulator, postgres
 from sides import Meter, peak_mib, run_side, serve_side
 from tables import medians, met, percentile, table
+
+if TYPE_CHECKING:  # a side imports what it uses, and nothing else
+    from cutscene.poller import Poller
+    from cutscene.settings import Settings
+    from recorded import Recorded
 
 COUNT: Final = 200
 SECONDS: Final = 2
 POLL: Final = 1.0
 _CONNECTIONS: Final = 8
 _WATCH: Final = 0.05
+_FEW: Final = 12
+_KIND: Final = "gen4.5 2 s from words"
+"""As the pipeline calls them."""
 
 Options = Mapping[str, Any]
 Figures = Mapping[str, Any]
@@ -68,7 +77,7 @@ class Watch:
 
 async def bare(options: Options) -> Figures:
     """The least that waits: one session, few connections, a loop for each task."""
-    import aiohttp  # noqa: PLC0415 -- a side imports what it uses, and nothing else
+    import aiohttp  # noqa: PLC0415
 
     watch = Watch(options["count"])
     headers = {"Authorization": f"Bearer {options['key']}", "X-Runway-Version": "2024-11-06"}
@@ -123,30 +132,52 @@ async def sdk(options: Options) -> Figures:
 
 async def poller(options: Options) -> Figures:
     """Our provider and the shared poller, with its database, of which nobody asks for durability."""
-    from cutscene.database import open_database  # noqa: PLC0415
-    from cutscene.domain import VideoRequest  # noqa: PLC0415
-    from cutscene.poller import Poller  # noqa: PLC0415
-    from cutscene.providers import Done  # noqa: PLC0415
-    from recorded import RECORD, open_recorded  # noqa: PLC0415
+    from recorded import RECORD  # noqa: PLC0415
 
-    async with AsyncExitStack() as stack:
-        settings = _settings(options)
-        database = open_database(settings.database)
-        stack.push_async_callback(database.close)
-        provider = await stack.enter_async_context(open_recorded(settings))
-        shared = await stack.enter_async_context(Poller(database))
-        watch = Watch(options["count"])
-
-        async def generate(prompt: str) -> None:
-            submitted = await provider.submit(VideoRequest(prompt=prompt, duration=2.0))
-            watch.created()
-            outcome = await shared.outcome(submitted.task_id, provider, submitted.task_id, age=0.0)
-            assert isinstance(outcome, Done), outcome
-            watch.done(submitted.task_id)
-
-        await asyncio.gather(*map(generate, _prompts(options)))
-        watch.polls = RECORD.looks
+    async with _open_poller(_settings(options), adaptive=options["adaptive"]) as (provider, shared):
+        if options["adaptive"]:
+            await _teach(provider, shared, options)
+        watch, looks = Watch(options["count"]), RECORD.looks
+        await _generate(provider, shared, _prompts(options), watch)
+        watch.polls = RECORD.looks - looks
         return watch.figures()
+
+
+@asynccontextmanager
+async def _open_poller(settings: Settings, *, adaptive: bool) -> AsyncIterator[tuple[Recorded, Poller]]:
+    from cutscene.database import open_database  # noqa: PLC0415
+    from cutscene.poller import Poller  # noqa: PLC0415
+    from recorded import open_recorded  # noqa: PLC0415
+
+    database = open_database(settings.database)
+    try:
+        async with open_recorded(settings) as provider, Poller(database, adaptive=adaptive) as shared:
+            yield provider, shared
+    finally:
+        await database.close()
+
+
+async def _teach(provider: Recorded, shared: Poller, options: Options) -> None:
+    """A few generations like those to come: how long these take is known wherever there were any before."""
+    prompts = _prompts({**options, "tag": ""})
+    for few in (prompts[:_FEW], prompts[_FEW : 2 * _FEW]):
+        await _generate(provider, shared, few, Watch(len(few)))
+        await asyncio.sleep(2 * shared.CANCEL_EVERY)  # that is how often it writes them down
+
+
+async def _generate(provider: Recorded, shared: Poller, prompts: Sequence[str], watch: Watch) -> None:
+    from cutscene.domain import VideoRequest  # noqa: PLC0415
+    from cutscene.providers import Done  # noqa: PLC0415
+
+    async def generate(prompt: str) -> None:
+        submitted = await provider.submit(VideoRequest(prompt=prompt, duration=2.0))
+        watch.created()
+        task = submitted.task_id
+        outcome = await shared.outcome(task, provider, task, age=0.0, kind=_KIND)
+        assert isinstance(outcome, Done), outcome
+        watch.done(task)
+
+    await asyncio.gather(*map(generate, prompts))
 
 
 async def whole(options: Options) -> Figures:
@@ -157,8 +188,11 @@ async def whole(options: Options) -> Figures:
     from recorded import RECORD  # noqa: PLC0415
 
     settings = _settings(options)
+    async with _open_poller(settings, adaptive=True) as (provider, shared):
+        await _teach(provider, shared, options)
+    RECORD.ended.clear()
     async with open_studio(settings, work="yes") as studio:
-        watch = Watch(options["count"])
+        watch, looks = Watch(options["count"]), RECORD.looks
 
         async def submit(number: int, prompt: str) -> None:
             request = VideoRequest(prompt=prompt, duration=2.0, specs=Specs(width=480, height=270))
@@ -167,7 +201,7 @@ async def whole(options: Options) -> Figures:
 
         await asyncio.gather(*(submit(*numbered) for numbered in enumerate(_prompts(options))))
         watch.seen = await _ends(settings.database, options["count"])
-        watch.polls = RECORD.looks
+        watch.polls = RECORD.looks - looks
         return {**watch.figures(), "looked": RECORD.ended}
 
 
@@ -193,7 +227,7 @@ async def _ends(database: str, count: int) -> dict[str, float]:
     return found
 
 
-def _settings(options: Options) -> Any:
+def _settings(options: Options) -> Settings:
     from cutscene.settings import Settings  # noqa: PLC0415
 
     return Settings(
@@ -241,7 +275,8 @@ def rows(databases: Mapping[str, str], count: int) -> list[Row]:
     refused = {"tag": " [moderated:output]"}
     return [
         Row(FLOOR, "bare", seconds=equal),
-        Row(POLLER, "poller", seconds=equal),
+        Row(POLLER, "poller", {"adaptive": True}, equal),
+        Row(f"{POLLER}, fixed pace", "poller", {"adaptive": False}, equal),
         Row("official SDK, its constant set to 1 s", "sdk", {"every": POLL}, equal, is_once=True),
         Row("official SDK as it is", "sdk", {"every": None}, equal, is_once=True),
         *(
@@ -249,7 +284,7 @@ def rows(databases: Mapping[str, str], count: int) -> list[Row]:
             for name, url in databases.items()
         ),
         Row(FLOOR + _SPREAD, "bare", seconds=spread),
-        Row(POLLER + _SPREAD, "poller", seconds=spread),
+        Row(POLLER + _SPREAD, "poller", {"adaptive": True}, spread),
     ]
 
 

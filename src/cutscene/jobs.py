@@ -16,7 +16,10 @@ from cutscene.errors import CutsceneError, NotFoundError
 from cutscene.tables import job_holds_slot, job_queued, job_running, job_to_cancel
 from cutscene.tables import jobs as table
 
-__all__ = ["NewJob"]
+__all__ = ["NewJob", "Report"]
+
+Report = tuple[Stage, float | None]
+"""Where a job is, and its progress from 0 to 1; None leaves that as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +182,18 @@ def report(connection: Connection, job_id: str, stage: Stage, progress: float | 
         values["progress"] = progress
     running = (table.c.id == job_id) & (table.c.state == JobState.RUNNING)
     connection.execute(sa.update(table).where(running).values(values))
+
+
+def report_all(connection: Connection, reports: Mapping[str, Report]) -> None:
+    """The same for many jobs, in one statement."""
+    progress = sa.func.coalesce(sa.bindparam("reached", type_=sa.Double), table.c.progress)
+    query = (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("job"), job_running)
+        .values(stage=sa.bindparam("where"), progress=progress)
+    )
+    rows = [{"job": job, "where": stage, "reached": part} for job, (stage, part) in sorted(reports.items())]
+    connection.execute(query, rows)
 
 
 def give_back_slot(connection: Connection, job_id: str) -> str | None:

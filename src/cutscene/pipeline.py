@@ -39,7 +39,7 @@ from cutscene.media import recipe
 from cutscene.media.boxes import UnplayableVideo
 from cutscene.media.probe import probe
 from cutscene.media.workbench import Workbench
-from cutscene.plan import Start, plan_of
+from cutscene.plan import PlannedSegment, Start, plan_of
 from cutscene.poller import Poller
 from cutscene.providers import (
     Done,
@@ -132,10 +132,17 @@ class Pipeline:
             return False
         if segment.state != SegmentState.RUNNING:
             raise ProviderError("The generation had ended without footage.")
-        job, _, provider = await self._load(job_id)
+        job, request, provider = await self._load(job_id)
         age = await self._database.read(segments.age, segment_id)
-        share = (segment.position, len(plan_of(job)))
-        state = await self._poller.outcome(job_id, provider, segment.task_id, age=age, share=share)
+        plan = plan_of(job)
+        state = await self._poller.outcome(
+            job_id,
+            provider,
+            segment.task_id,
+            age=age,
+            share=(segment.position, len(plan)),
+            kind=_kind(job.model, request, plan[segment.position]),
+        )
         match state:
             case Done(credits=charged):
                 await self._close(segment_id, SegmentState.SUCCEEDED, charged)
@@ -378,6 +385,17 @@ async def _step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwar
                 raise ProviderError(sentence).with_detail(f"INTERNAL {type(error).__name__}") from error
 
     return await DBOS.run_step_async({"name": work.__name__}, step)
+
+
+def _kind(model: str, request: VideoRequest, part: PlannedSegment) -> str:
+    """Of generations that take about as long as each other."""
+    if part.start is not Start.REQUEST:
+        source = "picture"
+    elif request.video is not None:
+        source = "video"
+    else:
+        source = "words" if request.image is None else "picture"
+    return f"{model} {part.seconds:.0f} s from {source}"
 
 
 def _ended_by(error: CutsceneError) -> SegmentState:

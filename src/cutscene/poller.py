@@ -7,19 +7,20 @@ for is given up before a look was answered and the provider has said that it sto
 from __future__ import annotations
 
 import asyncio
-import heapq
-import random
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import Connection
 
 from cutscene import jobs
 from cutscene.database import Database
 from cutscene.domain import Stage
+from cutscene.endings import Kind
 from cutscene.errors import CancelledError, CutsceneError, GenerationTimeoutError, ProviderError
+from cutscene.lookers import Lookers
+from cutscene.paces import Paces
+from cutscene.pacing import Course, fixed_gap
 from cutscene.providers import Done, Failed, Gone, Pending, Provider, TaskState
 
 __all__ = ["Poller"]
@@ -32,6 +33,8 @@ class _Watch:
     job_id: str
     provider: Provider
     task_id: str
+    kind: Kind
+    course: Course
     interval: float
     deadline: float
     lost_at: float
@@ -42,20 +45,13 @@ class _Watch:
     troubles: int = 0
     """Looks that failed in a row."""
     gone_since: float | None = None
-    was_queued: bool = False
+    reported: jobs.Report | None = None
     is_stopping: bool = False
-
-
-@dataclass(slots=True, order=True)
-class _Due:
-    at: float
-    watch: _Watch = field(compare=False)
 
 
 class Poller:
     """``await poller.outcome(...)`` from any number of jobs; few looks at once."""
 
-    TICK = 0.1
     CANCEL_EVERY = 0.5
     LOOK_TIMEOUT = 30.0
     """Seconds that a provider has to answer a look."""
@@ -66,21 +62,24 @@ class Poller:
     CANCELS = 3
     """Times that the provider is told of a cancellation, if it cannot be told at first."""
 
-    def __init__(self, database: Database, *, connections: int = 8) -> None:
+    def __init__(self, database: Database, *, adaptive: bool = False) -> None:
+        """``adaptive``: look when an end is likely, else always after the interval."""
         self._database = database
-        self._places = asyncio.Semaphore(connections)
-        self._due: list[_Due] = []
-        self._watched: set[_Watch] = set()
-        self._news: dict[str, tuple[Stage, float | None]] = {}
-        self._looks: set[asyncio.Task[None]] = set()
+        self._paces = Paces(database) if adaptive else None
+        self._lookers = Lookers(self._look)
+        self._watched: dict[str, list[_Watch]] = {}
+        """By job."""
+        self._news: dict[str, jobs.Report] = {}
+        self._work: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(self._run(), name="poller")
+        self._start(self._lookers.run())
+        self._start(self._housekeeping())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        tasks = [self._task, *self._looks]
+        tasks = list(self._work)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -93,8 +92,11 @@ class Poller:
         *,
         age: float,
         share: tuple[int, int] = (0, 1),
+        kind: str = "",
     ) -> Done | Failed:
         """Wait until a task that was submitted ``age`` seconds ago has ended, or was stopped.
+
+        ``kind`` names the tasks that take about as long as this one.
 
         Raises a `CutsceneError` where waiting ends and nobody knows what became of the task: it
         may still be done, and be paid for.
@@ -104,61 +106,62 @@ class Poller:
             job_id,
             provider,
             task_id,
+            Kind(provider.id, kind),
+            Course(began=now - age, seen=now - age if age < pace.poll_interval else None),
             interval=pace.poll_interval,
             deadline=now + pace.timeout - age,
             lost_at=now + max(max(pace.timeout, pace.longest_life or 0.0) - age, self.GONE_FOR),
             outcome=self._loop.create_future(),
             share=share,
         )
-        self._watched.add(watch)
-        first = now + min(pace.poll_interval, max(0.0, pace.poll_interval - age))
-        heapq.heappush(self._due, _Due(first, watch))
+        self._watched.setdefault(job_id, []).append(watch)
+        first = self._gap(watch, now - age)
+        if age >= pace.poll_interval:  # another process had looked last, for many tasks at once
+            first = age + pace.poll_interval - fixed_gap(pace.poll_interval)
+        self._look_at(watch, now - age + first)
         try:
             return await watch.outcome
         finally:
-            self._watched.discard(watch)
-            self._news.pop(job_id, None)
+            self._forget(watch)
 
-    async def _run(self) -> None:
-        housekeeping = self._loop.time()
-        exchange: asyncio.Task[None] | None = None
-        while True:
-            now = self._loop.time()
-            while self._due and self._due[0].at <= now:
-                self._start(self._look(heapq.heappop(self._due).watch))
-            if now >= housekeeping and (exchange is None or exchange.done()):
-                housekeeping = now + self.CANCEL_EVERY
-                exchange = self._start(self._exchange_news())
-            await asyncio.sleep(self.TICK)
+    def _forget(self, watch: _Watch) -> None:
+        watches = self._watched[watch.job_id]
+        watches.remove(watch)
+        if not watches:
+            del self._watched[watch.job_id]
+        self._news.pop(watch.job_id, None)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._looks.add(task)
-        task.add_done_callback(self._looks.discard)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
         return task
 
     async def _look(self, watch: _Watch) -> None:
         if watch.outcome.done():
             return
-        late = self._loop.time() >= watch.deadline
-        async with self._places:
-            state = await self._poll(watch)
-            if isinstance(state, Pending) and late and not watch.is_stopping:
-                state = await self._give_up(watch)
+        began = self._loop.time()
+        state = await self._poll(watch)
+        if isinstance(state, Pending) and began >= watch.deadline and not watch.is_stopping:
+            state = await self._give_up(watch)
         if watch.outcome.done() or (watch.is_stopping and not isinstance(state, Done)):
             return  # whoever cancels it says how it ended, but what is done is done
         match state:
-            case Done() | Failed():
+            case Done():
+                self._learn(watch)
+                watch.outcome.set_result(state)
+            case Failed():
                 watch.outcome.set_result(state)
             case Pending():
+                watch.course.saw(began, state.progress, queued=state.queued)
                 self._note(watch, state)
-                self._look_again(watch)
+                self._look_at(watch, began + self._gap(watch, began))
             case Gone():
-                self._believe_or_look_again(watch)
+                self._believe_or_look_later(watch)
             case None if self._loop.time() >= watch.lost_at:
                 watch.outcome.set_exception(self._lost(watch))
             case None:
-                self._look_again(watch)
+                self._look_later(watch)
 
     async def _poll(self, watch: _Watch) -> TaskState | None:
         """None where the look itself failed."""
@@ -187,35 +190,49 @@ class Poller:
                 return False
         return True
 
-    def _look_again(self, watch: _Watch) -> None:
-        now = self._loop.time()
-        interval = min(watch.interval * 2.0 ** min(watch.troubles, 10), max(self.SLOWEST, watch.interval))
-        at = now + interval * random.uniform(0.9, 1.1)  # noqa: S311 -- spreads load, hides nothing
-        if now < watch.deadline < at:
-            at = watch.deadline
-        heapq.heappush(self._due, _Due(at, watch))
+    def _gap(self, watch: _Watch, at: float) -> float:
+        """Seconds from the beginning of a look to that of the next."""
+        if self._paces is None or watch.course.is_queued:
+            return fixed_gap(watch.interval)
+        return self._paces.gap(watch.kind, watch.interval, watch.course, at)
 
-    def _believe_or_look_again(self, watch: _Watch) -> None:
+    def _learn(self, watch: _Watch) -> None:
+        ending = watch.course.ending(self._loop.time(), watch.interval)
+        if self._paces is not None and ending is not None:
+            self._paces.saw(watch.kind, ending)
+
+    def _look_later(self, watch: _Watch) -> None:
+        """After a while that grows with every look that fails."""
+        wait = min(watch.interval * 2.0 ** min(watch.troubles, 10), max(self.SLOWEST, watch.interval))
+        self._look_at(watch, self._loop.time() + fixed_gap(wait))
+
+    def _look_at(self, watch: _Watch, at: float) -> None:
+        if self._loop.time() < watch.deadline < at:
+            at = watch.deadline
+        self._lookers.at(at, watch.provider.id, watch)
+
+    def _believe_or_look_later(self, watch: _Watch) -> None:
         """One answer that there is no such task proves little: a replica may not know it yet."""
         now = self._loop.time()
         watch.gone_since = watch.gone_since or now
         if now - watch.gone_since < self.GONE_FOR:
-            self._look_again(watch)
+            self._look_later(watch)
             return
         error = ProviderError(f"{watch.provider.id} has no such task any more: it was deleted there.")
         watch.outcome.set_result(Failed(error))
 
     def _note(self, watch: _Watch, state: Pending) -> None:
-        watch.was_queued = state.queued
         if state.note is not None:
             _log.warning("odd_look", job=watch.job_id, said=state.note)
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
         position, count = watch.share
-        progress = None if state.progress is None else (position + state.progress) / count
-        self._news[watch.job_id] = (stage, progress)
+        progress = None if state.progress is None else round((position + state.progress) / count, 3)
+        report = (stage, progress)
+        if report != watch.reported:
+            watch.reported = self._news[watch.job_id] = report
 
     async def _give_up(self, watch: _Watch) -> Done | Failed | None:
-        waited = "in the provider's queue" if watch.was_queued else "for the generation"
+        waited = "in the provider's queue" if watch.course.is_queued else "for the generation"
         timeout = watch.provider.capabilities().timeout
         late = GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
         stopped = await self._stop(watch, late)
@@ -256,20 +273,26 @@ class Poller:
             case _:
                 return Failed(error)
 
+    async def _housekeeping(self) -> None:
+        while True:
+            try:
+                await self._exchange_news()
+            except Exception as error:  # noqa: BLE001 -- whatever it was, cancelling must go on
+                _log.warning("news_lost", reason=_plain(error))
+            await asyncio.sleep(self.CANCEL_EVERY)
+
     async def _exchange_news(self) -> None:
-        """Write all progress in one transaction, and ask once who was cancelled."""
+        """Write all progress in one transaction, ask once who was cancelled, and learn."""
         news, self._news = self._news, {}
-        try:
-            if news:
-                await self._database.write(_report_all, news)
-            cancelled = await self._database.read(jobs.to_cancel) if self._watched else set()
-        except CutsceneError as error:
-            _log.warning("news_lost", reason=str(error))
-            return
-        for watch in self._watched:
-            if watch.job_id in cancelled and not watch.is_stopping:
-                watch.is_stopping = True
-                self._start(self._cancel(watch))
+        if news:
+            await self._database.write(jobs.report_all, news)
+        for job_id in await self._database.read(jobs.to_cancel) if self._watched else ():
+            for watch in self._watched.get(job_id, ()):
+                if not watch.is_stopping:
+                    watch.is_stopping = True
+                    self._start(self._cancel(watch))
+        if self._paces is not None:
+            await self._paces.exchange()
 
     async def _cancel(self, watch: _Watch) -> None:
         error = CancelledError("The job was cancelled.")
@@ -295,8 +318,3 @@ def _may_go_on(watch: _Watch) -> str:
 def _plain(error: Exception) -> str:
     """Others' exceptions may hold a key or a signed link."""
     return str(error) if isinstance(error, CutsceneError) else type(error).__name__
-
-
-def _report_all(connection: Connection, news: dict[str, tuple[Stage, float | None]]) -> None:
-    for job_id, (stage, progress) in news.items():
-        jobs.report(connection, job_id, stage, progress)

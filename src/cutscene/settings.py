@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """After a lost answer to a paid call: stop and ask, or pay again."""
     submit_timeout: float = Field(default=60.0, ge=1, le=600)
     """Seconds that a provider has to answer a submission, before its answer counts as lost."""
+    polling: Literal["adaptive", "fixed"] = "adaptive"
+    """When to look at a generation: when its end is likely, or always after the interval."""
     allow_private_urls: bool = False
     """Let downloads reach addresses that are not public (tests, a provider in the house)."""
     media_max_bytes: int = Field(default=256 * 2**20, ge=2**20, le=2**33)

@@ -155,3 +155,16 @@ executors = Table(
     Column("id", String(80), primary_key=True),
     Column("beat_at", Double, nullable=False),
 )
+
+# When the latest generations of each kind ended, milliseconds from their beginning.
+endings = Table(
+    "endings",
+    metadata,
+    Column("sequence", _Sequence, primary_key=True),
+    Column("provider", String(63), nullable=False),
+    Column("kind", String(100), nullable=False),
+    Column("after_ms", Integer, nullable=False),
+    Column("by_ms", Integer, nullable=False),
+    Column("promised_ms", Integer),
+)
+Index("endings_by_kind", endings.c.provider, endings.c.kind, endings.c.sequence)

@@ -82,7 +82,9 @@ class Worker:
                 public=await stack.enter_async_context(fetch.open_session(allow_private=anywhere)),
                 private=await stack.enter_async_context(fetch.open_session(allow_private=True)),
             )
-            poller = await stack.enter_async_context(Poller(self._database))
+            poller = await stack.enter_async_context(
+                Poller(self._database, adaptive=self._settings.polling == "adaptive")
+            )
             freed = self._awake.set
             understudy = Understudy(self._database, self._providers, freed)
             submissions = Submissions(

@@ -125,5 +125,6 @@ def _downgrade_to_first(connection: sa.Connection) -> None:
     }.items():
         for column in columns:
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-    connection.execute(sa.text("DROP TABLE budget_warnings"))
+    for table in ("budget_warnings", "endings"):
+        connection.execute(sa.text(f"DROP TABLE {table}"))
     connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cutscene.database import Database
 from cutscene.domain import Credits
 from cutscene.errors import CancelledError, GenerationTimeoutError, ProviderError
 from cutscene.poller import Poller
-from cutscene.providers import Done, Failed, Gone, Pending, TaskState
+from cutscene.providers import Capabilities, Done, Failed, Gone, Pending, TaskState
 from cutscene.tables import jobs as table
 from scripted import ScriptedProvider
 
@@ -41,6 +42,10 @@ class Vendor(ScriptedProvider):
         self.looks = 0
         self.cancelled: list[str] = []
         self.stops = True
+        self.interval = 0.1
+
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities(), poll_interval=self.interval)
 
     async def poll(self, task_id: str) -> TaskState:
         self.looks += 1
@@ -224,3 +229,61 @@ async def test_a_task_is_gone_only_where_every_look_says_so(
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
         assert await poller.is_gone(vendor, "t") is believed
+
+
+async def test_what_is_like_what_was_seen_before_is_looked_at_when_it_ends(
+    database: Database, tmp_path: Path
+) -> None:
+    """Ten at once, twice, of 0.5 s each; the interval is 0.4 s."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def look() -> TaskState:
+        age = loop.time() - began
+        return Done(("file:///x",)) if age > 0.5 else Pending(age / 0.5)
+
+    async def delay() -> float:
+        await poller.outcome("j", vendor, "t", age=0, kind="m 5 s")
+        return loop.time() - began - 0.5
+
+    vendor = Vendor(tmp_path, look)
+    vendor.interval = 0.4
+    delays, looks = list[float](), list[int]()
+    async with Quick(database, adaptive=True) as poller:
+        for _ in range(2):
+            began, before = loop.time(), vendor.looks
+            delays.append(sorted(await asyncio.gather(*(delay() for _ in range(10))))[5])
+            looks.append(vendor.looks - before)
+            await asyncio.sleep(0.3)
+    assert delays[0] > 0.2
+    assert delays[1] < delays[0] - 0.05
+    assert looks[1] <= looks[0] + 3
+
+
+async def test_progress_that_has_not_changed_is_not_written_again(database: Database, tmp_path: Path) -> None:
+    async def look() -> TaskState:
+        return Pending(0.25)
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
+        await asyncio.sleep(0.3)
+        with database.engine.begin() as connection:
+            assert connection.execute(sa.select(table.c.progress)).scalar() == 0.25
+            connection.execute(sa.update(table).values(progress=0.75))
+        await asyncio.sleep(0.3)
+        with database.engine.begin() as connection:
+            assert connection.execute(sa.select(table.c.progress)).scalar() == 0.75
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_task_in_the_vendors_queue_is_said_to_be_there(database: Database, tmp_path: Path) -> None:
+    vendor = Vendor(tmp_path, queued)
+    async with Quick(database) as poller:
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
+        await asyncio.sleep(0.3)
+        with database.engine.begin() as connection:
+            assert connection.execute(sa.select(table.c.stage)).scalar() == "queued"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)

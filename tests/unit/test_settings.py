@@ -13,6 +13,7 @@ from cutscene.settings import Settings
     [
         ("RUNWAY_MAX_CONCURRENT", "0", "RUNWAY_MAX_CONCURRENT: input should be greater than or equal to 1"),
         ("RUNWAY_MAX_CONCURRENT", "many", "RUNWAY_MAX_CONCURRENT: input should be a valid integer"),
+        ("CUTSCENE_POLLING", "often", "CUTSCENE_POLLING: input should be 'adaptive' or 'fixed'"),
         ("CUTSCENE_UNKNOWN_SUBMIT", "hope", "CUTSCENE_UNKNOWN_SUBMIT: input should be 'hold' or 'resubmit'"),
         ("CUTSCENE_DATABASE_URL", "mysql://x/y", "CUTSCENE_DATABASE_URL: only sqlite:/// and postgresql://"),
         ("CUTSCENE_DATABASE_URL", "sqlite://", "CUTSCENE_DATABASE_URL: a database in memory"),

@@ -12,7 +12,7 @@ from cutscene.errors import ConflictError
 
 __all__ = ["HEAD", "upgrade"]
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 _LOCK: Final = 0x637574  # any number, the same for every process
 
 

@@ -106,7 +106,7 @@ class Capabilities:
     concurrency: int
     """Generations that the provider works on at once, unless the account says otherwise."""
     poll_interval: float
-    """Seconds between two looks at one task."""
+    """Seconds between two looks at one task, at the most."""
     timeout: float
     """Seconds from the submission until a task is given up."""
     longest_life: float | None = None

@@ -25,8 +25,9 @@ _LOOK: Final = 30.0
 """Seconds for a call that may be repeated; how long a submission may take is its caller's to say."""
 _SUBMITTING: Final = aiohttp.ClientTimeout(connect=30.0, sock_connect=_CONNECT)
 """Of the connection alone, name service included: once it stands, the caller's bound holds."""
-_CONNECTIONS: Final = 8
-"""For looks, of all jobs together."""
+_ASKING: Final = aiohttp.ClientTimeout(total=_LOOK, sock_connect=_CONNECT)
+_CONNECTIONS: Final = 64
+"""For looks, of all jobs together: as many as fall due at once, which is few unless the vendor is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,8 @@ class Connection:
 
     async def ask(self, call: Call) -> Answer:
         """A call that costs nothing and may be repeated; raises `ProviderError`."""
-        bounds = aiohttp.ClientTimeout(total=_LOOK, sock_connect=_CONNECT)
         try:
-            answer = await self._send(self._looking, call, bounds)
+            answer = await self._send(self._looking, call, _ASKING)
         except (aiohttp.ClientError, OSError) as error:
             raise ProviderError(f"{self.host} cannot be asked ({reason_of(error)}).") from error
         if answer.status == 401:

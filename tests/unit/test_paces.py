@@ -1,0 +1,88 @@
+"""Endings in the database: bounded, shared by all workers, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import sqlalchemy as sa
+
+from cutscene import endings
+from cutscene.database import Database, open_database
+from cutscene.endings import Kind
+from cutscene.paces import Paces
+from cutscene.pacing import KEPT, Course, Ending
+from cutscene.tables import endings as table
+
+pytestmark = pytest.mark.anyio
+
+KIND, OTHER = Kind("runway", "gen4.5 5 s from words"), Kind("runway", "gen4.5 10 s from words")
+INTERVAL = 10.0
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = open_database(database_url)
+    yield opened
+    await opened.close()
+
+
+async def test_only_the_latest_are_kept(database: Database) -> None:
+    await database.write(endings.add, {OTHER: [Ending(1.0, 2.0)]})
+    for number in range(KEPT + 5):
+        await database.write(endings.add, {KIND: [Ending(number, number + 0.5, promised=number + 0.25)]})
+    found = await database.read(endings.latest, KIND)
+    assert found == [Ending(n, n + 0.5, n + 0.25) for n in reversed(range(5, KEPT + 5))]
+    assert await database.read(endings.latest, OTHER) == [Ending(1.0, 2.0)]
+    with database.engine.begin() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == KEPT + 1
+
+
+async def test_many_writers_at_once(database: Database) -> None:
+    await asyncio.gather(
+        *(
+            database.write(endings.add, {KIND: [Ending(writer, writer + 1)] * 5, OTHER: [Ending(0, 1)]})
+            for writer in range(12)
+        )
+    )
+    await database.write(endings.add, {KIND: [Ending(99, 100)]})
+    found = await database.read(endings.latest, KIND)
+    assert len(found) == KEPT
+    assert found[0] == Ending(99, 100)
+
+
+async def test_a_time_beyond_all_bounds_can_be_kept(database: Database) -> None:
+    await database.write(endings.add, {KIND: [Ending(1.0, 1e12, promised=1e300)]})
+    [found] = await database.read(endings.latest, KIND)
+    assert found.by == found.promised == (2**31 - 1) / 1000
+
+
+async def test_what_one_worker_saw_another_knows(database: Database) -> None:
+    one, other = Paces(database), Paces(database)
+    course = Course(began=0.0, seen=50.0)
+    assert 9.0 <= one.gap(KIND, INTERVAL, course, 60.0) <= 10.0  # nothing is known
+    for _ in range(6):
+        one.saw(KIND, Ending(61.5, 62.0))
+    await one.exchange()
+    assert 2.0 <= one.gap(KIND, INTERVAL, course, 60.0) < 3.0
+    other.gap(KIND, INTERVAL, course, 0.0)
+    await other.exchange()
+    assert other.gap(KIND, INTERVAL, course, 60.0) == one.gap(KIND, INTERVAL, course, 60.0)
+    assert 9.0 <= other.gap(OTHER, INTERVAL, course, 60.0) <= 10.0
+
+
+async def test_learning_anew_takes_its_time_once_there_is_something_to_go_by(database: Database) -> None:
+    paces, course = Paces(database), Course(began=0.0, seen=50.0)
+    paces.gap(KIND, INTERVAL, course, 60.0)
+    for _ in range(Paces.FEW):
+        paces.saw(KIND, Ending(61.5, 62.0))
+    await paces.exchange()
+    learned = paces.gap(KIND, INTERVAL, course, 60.0)
+    for _ in range(KEPT):
+        paces.saw(KIND, Ending(66.5, 67.0))
+    await paces.exchange()
+    assert paces.gap(KIND, INTERVAL, course, 60.0) == learned
+    paces.LEARN_EVERY = 0.0  # type: ignore[misc]
+    await paces.exchange()
+    assert paces.gap(KIND, INTERVAL, course, 60.0) > learned + 4
