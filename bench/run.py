@@ -17,7 +17,7 @@ from typing import Final
 
 import dispatch
 import overhead
-import transfer
+import transfers
 import waiting
 from servers import Postgres, postgres
 from tables import machine
@@ -25,7 +25,7 @@ from tables import machine
 PARTS: Final[Mapping[str, tuple[str, Callable[[Postgres, int], str], int]]] = {
     "waiting": ("Waiting for generations", waiting.report, 3),
     "overhead": ("From submit to stored, besides the generation", overhead.report, 2),
-    "transfer": ("Moving files", lambda _server, rounds: transfer.report(rounds), 3),
+    "transfer": ("Moving files", lambda _server, rounds: transfers.report(rounds), 3),
     "dispatch": ("Dispatch", dispatch.report, 1),
     "media": ("Media work beside the ffmpeg command line", lambda _server, rounds: media(rounds), 7),
 }

@@ -298,8 +298,10 @@ class Clip:
 
     key: str
     video_url: str
+    """Where whoever reads the job gets it, made then; what is recorded is a name that stays true."""
     poster_key: str
     poster_url: str
+    """The same of the poster."""
     width: int
     height: int
     """Pixels."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,7 @@ from s3_server import S3Server
 
 pytestmark = pytest.mark.anyio
 
+VENDOR = Path(__file__).parents[1] / "vendor"
 DATA = os.urandom(2_000_003)
 KEY = clip_key("acme", "run-1", hashlib.sha256(DATA).hexdigest())
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -92,6 +96,15 @@ async def test_a_link_reads_the_clip_until_it_ends(s3_url: str) -> None:
         await asyncio.sleep(2.1)  # it counts whole seconds
         status, _, body = await get(short)
         assert (status, b"expired" in body) == (403, True)
+
+
+async def test_links_may_lead_another_way(s3_url: str, front: Front) -> None:
+    async with opened(f"{s3_url}&public={front.url}") as store:
+        await put_bytes(store, KEY, DATA, "video/mp4")
+        assert front.connections == 0
+        link = await store.url(KEY)
+        assert link.startswith(front.url)
+        assert (await get(link))[2] == DATA
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 0.5, 604_801])
@@ -272,3 +285,14 @@ async def test_a_store_without_conditions_is_used_without(front_url: str, front:
         assert isinstance(store, S3Store)
         assert not store._guards
         assert await read_bytes(store, KEY) == DATA
+
+
+async def test_a_large_file_takes_little_memory(s3_url: str) -> None:
+    """Measured by the process itself; 500 MB and 200 files at once are `bench/storage.py`."""
+    command = [sys.executable, str(VENDOR / "transfer.py"), s3_url]
+    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await child.communicate()
+    found = json.loads(printed)
+    assert found["size"] == 100_000_000
+    assert found["in"] < 32
+    assert found["out"] < 32

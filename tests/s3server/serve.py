@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -66,12 +65,12 @@ def main() -> None:
     folder = asked.folder.absolute()
     _prepare(folder)
     port = asked.port or _free_port()
-    _write_rings(folder)
+    ports = [port, *_write_rings(folder)]
     _write_proxy(folder, port)
     processes: list[subprocess.Popen[bytes]] = []
     try:
         processes.extend(_start(folder, kind) for kind in (*KINDS, "proxy"))
-        _wait_until_up(port, processes, folder)
+        _wait_until_up(ports, processes, folder)
         print(json.dumps(_facts(port)), flush=True)
         while _lives(asked.while_alive) and all(process.poll() is None for process in processes):
             time.sleep(0.3)
@@ -118,10 +117,10 @@ def _prepare(folder: Path) -> None:
     )
 
 
-def _write_rings(folder: Path) -> None:
-    """One device for everything, and where its servers listen."""
-    for kind in KINDS:
-        port = _free_port()
+def _write_rings(folder: Path) -> list[int]:
+    """One device for everything; returns where its servers listen."""
+    ports = [_free_port() for _ in KINDS]
+    for kind, port in zip(KINDS, ports, strict=True):
         ring = RingBuilder(part_power=4, replicas=1, min_part_hours=1)
         ring.add_dev(
             {
@@ -138,6 +137,7 @@ def _write_rings(folder: Path) -> None:
         ring.get_ring().save(str(folder / f"{kind}.ring.gz"))
         app = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
         (folder / f"{kind}.conf").write_text(_common(folder, port) + app)
+    return ports
 
 
 def _write_proxy(folder: Path, port: int) -> None:
@@ -176,10 +176,12 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def _wait_until_up(port: int, processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
+def _wait_until_up(ports: Sequence[int], processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends and all(process.poll() is None for process in processes):
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=1):
+        with suppress(OSError):
+            for port in ports:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         time.sleep(0.1)
     logs = "\n".join((folder / f"{kind}.log").read_text()[-2000:] for kind in (*KINDS, "proxy"))

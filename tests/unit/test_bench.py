@@ -17,7 +17,7 @@ def run(script: str, *options: str) -> str:
 
 
 def test_what_is_moved_is_measured() -> None:
-    lines = run("transfer.py", "--disk", "--megabytes", "1", "--rounds", "1").splitlines()
+    lines = run("transfers.py", "--disk", "--megabytes", "1", "--rounds", "1").splitlines()
     (stored,) = [line.split("|") for line in lines if "fetch and LocalStore" in line]
     assert all(float(stored[column]) > 0 for column in (2, 4, 6)), stored
 

@@ -30,6 +30,17 @@ def test_where_a_bucket_is(url: str, base: str, prefix: str) -> None:
     assert address.uri("a/b.mp4").endswith(f"/{prefix}a/b.mp4")
 
 
+def test_links_may_begin_with_another_address() -> None:
+    url = "s3://clips/p?endpoint=http://s3:8333&public=https://files.example.com"
+    address = S3Address.parse(url, {})
+    assert (str(address.base), str(address.public)) == (
+        "http://s3:8333/clips",
+        "https://files.example.com/clips",
+    )
+    alone = S3Address.parse("s3://clips?endpoint=http://s3:8333", {})
+    assert alone.public == alone.base
+
+
 def test_the_region_may_come_from_the_environment() -> None:
     assert S3Address.parse("s3://clips", {"AWS_DEFAULT_REGION": "eu-west-2"}).region == "eu-west-2"
     both = {"AWS_DEFAULT_REGION": "eu-west-2", "AWS_REGION": "eu-west-3"}
@@ -48,6 +59,7 @@ def test_the_region_may_come_from_the_environment() -> None:
         ("s3://clips?endpoint=http://u:hidden@example.com", "endpoint"),
         ("s3://clips?endpoint=http://x?hidden=1", "endpoint"),
         ("s3://clips?endpoint=http://:80", "endpoint"),
+        ("s3://clips?public=hidden", "public"),
         ("s3://clips?endpoint=http://a:b:c", "endpoint"),
         ("s3://clips?style=hidden", "style"),
         ("s3://clips?hidden", "not a URL"),

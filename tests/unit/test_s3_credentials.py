@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from cutscene.errors import StorageError
+from cutscene.storage.patience import AwayError
 from cutscene.storage.s3_address import S3Address
 from cutscene.storage.s3_connection import Connection
 from cutscene.storage.s3_credentials import MARGIN, Credentials, Keys, find_keys
@@ -153,14 +154,14 @@ async def test_nothing_anywhere_says_what_to_set(tmp_path: Path) -> None:
 
 async def test_keys_are_renewed_before_they_end(metadata: tuple[Metadata, str], tmp_path: Path) -> None:
     service, url = metadata
-    service.lives = MARGIN + 0.4
+    service.lives = MARGIN + 1.5
     credentials = Credentials("eu-west-1", partial(find_keys, instance(url, tmp_path)))
     await asyncio.gather(*(credentials.ready() for _ in range(20)))
     first = credentials.signer
     assert (service.given, first.access_key_id, first.region) == (1, "key-1", "eu-west-1")
     await credentials.ready()
     assert service.given == 1
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.6)
     service.lives = 3600
     await asyncio.gather(*(credentials.ready() for _ in range(20)))
     assert (service.given, credentials.signer.access_key_id) == (2, "key-2")
@@ -170,15 +171,33 @@ async def test_keys_that_cannot_be_renewed_are_used_to_their_end(
     metadata: tuple[Metadata, str], tmp_path: Path
 ) -> None:
     service, url = metadata
-    service.lives = 0.6
+    service.lives = 1.5
     credentials = Credentials("eu-west-1", partial(find_keys, instance(url, tmp_path)))
     await credentials.ready()
     service.is_up = False
     await credentials.ready()
     assert credentials.signer.access_key_id == "key-1"
-    await asyncio.sleep(0.7)
-    with pytest.raises(StorageError, match="no keys"):
+    await asyncio.sleep(1.6)
+    with pytest.raises(AwayError, match="keys for S3 have ended"):
         await credentials.ready()
+    service.is_up = True
+    await credentials.ready()
+    assert credentials.signer.access_key_id == "key-2"
+
+
+async def test_where_there_are_no_keys_nobody_looks_again_at_once() -> None:
+    looks = 0
+
+    async def find() -> Keys:
+        nonlocal looks
+        looks += 1
+        raise StorageError("There are no keys for S3.")
+
+    credentials = Credentials("eu-west-1", find)
+    for _ in range(100):
+        with pytest.raises(StorageError, match="no keys"):
+            await credentials.ready()
+    assert looks == 1
 
 
 async def test_links_of_a_session_say_whose_they_are() -> None:

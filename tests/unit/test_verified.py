@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import anyio
 import pytest
@@ -108,3 +109,37 @@ async def test_a_failing_source_is_passed_on() -> None:
         async for chunk in Verified(failing()):
             seen.append(chunk)  # noqa: PERF401 - what came before the failure counts
     assert seen == []
+
+
+@pytest.mark.parametrize("read", [0, 1, 3])
+async def test_a_body_with_a_source_can_be_read_again(read: int) -> None:
+    opened = []
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        opened.append("opened")
+        try:
+            for chunk in (b"one", b"two", b"three"):
+                yield chunk
+        finally:
+            opened.append("closed")
+
+    body = Verified(source=chunks, size=11)
+    async with aclosing(aiter(body)) as first:
+        for _ in range(read):
+            await anext(first)
+    assert body.rewind()
+    assert body.size == 0
+    assert [chunk async for chunk in body] == [b"one", b"two", b"three"]
+    assert (body.size, body.sha256) == (11, hashlib.sha256(b"onetwothree").hexdigest())
+    assert opened == ["opened", "closed"] * (2 if read else 1)
+
+
+async def test_a_body_that_has_begun_cannot_be_rewound_without_a_source() -> None:
+    body = Verified(source_of_one())
+    assert body.rewind()
+    assert [chunk async for chunk in body] == [b"one"]
+    assert not body.rewind()
+
+
+async def source_of_one() -> AsyncGenerator[bytes, None]:
+    yield b"one"

@@ -196,14 +196,16 @@ def open_store(url: str, *, patience: float = PATIENCE) -> Store:
     ``patience`` is how many seconds a store that is reached over a network may be away before anything
     fails. Raises `InputValidationError` for an unsupported URL, `StorageError` for an unusable folder.
     """
-    # They import the contract from here.
-    from cutscene.storage import local, s3  # noqa: PLC0415
-
+    # They import the contract from here, and only one is needed.
     match url.partition(":")[0].lower():
         case "file":
-            return local.LocalStore(local.folder_of(url))
+            from cutscene.storage.local import LocalStore, folder_of  # noqa: PLC0415
+
+            return LocalStore(folder_of(url))
         case "s3":
-            return s3.open_s3(url, patience)
+            from cutscene.storage.s3 import open_s3  # noqa: PLC0415
+
+            return open_s3(url, patience)
         case "gs" | "az" as scheme:
             try:
                 from cutscene.storage.clouds import open_cloud  # noqa: PLC0415

@@ -24,14 +24,20 @@ class AwayError(StorageError):
 
 
 class Patience:
-    """Of one call: pauses that grow, scattered so that many callers do not come back at once."""
+    """Of one call: pauses that grow, scattered so that many callers do not come back at once.
+
+    The seconds count from the first failure on: what went well may have taken longer.
+    """
 
     def __init__(self, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
+        self._seconds = seconds
+        self._ends: float | None = None
         self._pause = FIRST_PAUSE
 
     async def wait(self, error: AwayError) -> None:
         """Until the next try; raises the error where there is no time for one."""
+        if self._ends is None:
+            self._ends = time.monotonic() + self._seconds
         scattered = self._pause * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
         pause = max(error.retry_after, scattered)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)

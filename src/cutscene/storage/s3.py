@@ -78,6 +78,7 @@ class S3Store:
                         raise StorageError(f"Reading {key} broke off, and the store cannot go on there.")
                     async for chunk in response.content.iter_any():
                         got += len(chunk)
+                        patience = Patience(self._patience)
                         yield chunk
                     return
             except RefusalError as error:

@@ -1,4 +1,4 @@
-"""Where a bucket is: ``s3://bucket/prefix?endpoint=https://...&region=...&style=path``."""
+"""Where a bucket is: ``s3://bucket/prefix?endpoint=https://...&region=...&style=path&public=https://...``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["S3Address", "check_prefix", "refuse_url", "split_bucket_url"]
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,40}")
 _ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9.\-_\[\]:]+(/[A-Za-z0-9._-]+)*/?")
-_OPTIONS: Final = ("endpoint", "region", "style")
+_OPTIONS: Final = ("endpoint", "region", "style", "public")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class S3Address:
     region: str
     base: URL
     """Of the bucket itself."""
+    public: URL
+    """The same as others see it: what links begin with."""
 
     @classmethod
     def parse(cls, url: str, environment: Mapping[str, str]) -> S3Address:
@@ -41,11 +43,11 @@ class S3Address:
         if not _REGION.fullmatch(region):
             raise refuse_url("its region is no name such as eu-central-1")
         endpoint = options.get("endpoint") or f"https://s3.{region}.amazonaws.com"
-        if not _ENDPOINT.fullmatch(endpoint) or not urlsplit(endpoint).hostname:
-            raise refuse_url("its endpoint is no address such as https://s3.example.com")
         # The certificates of AWS do not cover buckets with dots in their names.
         default = "path" if "endpoint" in options or "." in bucket else "virtual"
-        return cls(bucket, prefix, region, _base(endpoint, bucket, options.get("style", default)))
+        style = options.get("style", default)
+        base, public = (_base(url, bucket, style) for url in (endpoint, options.get("public", endpoint)))
+        return cls(bucket, prefix, region, base, public)
 
     @property
     def place(self) -> str:
@@ -57,6 +59,9 @@ class S3Address:
 
 
 def _base(endpoint: str, bucket: str, style: str) -> URL:
+    wrong = refuse_url("its endpoint, or public, is no address such as https://s3.example.com")
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise wrong
     try:
         address = URL(endpoint.rstrip("/"))
         match style:
@@ -67,7 +72,7 @@ def _base(endpoint: str, bucket: str, style: str) -> URL:
             case _:
                 raise refuse_url("its style is neither 'path' nor 'virtual'")
     except ValueError:
-        raise refuse_url("its endpoint is no address such as https://s3.example.com") from None
+        raise wrong from None
 
 
 def split_bucket_url(url: str, allowed: tuple[str, ...]) -> tuple[str, str, dict[str, str]]:

@@ -110,7 +110,7 @@ class Connection:
     async def sign(self, path: str, expires: int) -> str:
         """A link that reads the object, and ends after so many seconds or with the keys it is signed with."""
         await self._credentials.ready()
-        url = self._address.base / path
+        url = self._address.public / path
         if self._credentials.token:
             url = url.with_query({"X-Amz-Security-Token": self._credentials.token})
         signer = self._credentials.signer

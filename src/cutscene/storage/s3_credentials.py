@@ -23,11 +23,14 @@ from aws_request_signer import AwsRequestSigner
 from yarl import URL
 
 from cutscene.errors import StorageError
+from cutscene.storage.patience import AwayError
 
 __all__ = ["Credentials", "Keys", "find_keys"]
 
 MARGIN: Final = 300.0
 """Seconds before their end at which keys are renewed; the services hand out new ones by then."""
+FAILURE_HOLDS: Final = 3.0
+"""Seconds for which nobody looks again where there were no keys: a list of jobs asks for many links."""
 _METADATA: Final = "http://169.254.169.254"
 _CONTAINER: Final = "http://169.254.170.2"
 _CONTAINER_HOSTS: Final = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "127.0.0.1", "::1", "localhost"}
@@ -60,6 +63,8 @@ class Credentials(AbstractCredentials):
         self._keys: Keys | None = None
         self._signer: AwsRequestSigner | None = None
         self._lock = asyncio.Lock()
+        self._failure: StorageError | None = None
+        self._failure_holds_until = 0.0
 
     def __bool__(self) -> bool:
         return True
@@ -82,20 +87,28 @@ class Credentials(AbstractCredentials):
                     await self._renew()
 
     async def are_replaced(self) -> bool:
-        """The store takes the keys no longer: whether there are others by now; raises `StorageError`."""
+        """The store takes the keys no longer: whether there are others by now."""
         async with self._lock:
             before, self._keys = self._keys, None
-            await self._renew()
+            try:
+                await self._renew()
+            except StorageError:
+                self._keys = before
             return self._keys != before
 
     async def _renew(self) -> None:
+        if self._failure is not None and time.monotonic() < self._failure_holds_until:
+            raise self._failure
         try:
             keys = await self._find()
         except StorageError as error:
-            if not self._is_fresh(0.0):
-                raise
-            _log.warning("keys_not_renewed", reason=str(error))
-            return
+            if self._is_fresh(0.0):
+                _log.warning("keys_not_renewed", reason=str(error))
+                return
+            if self._keys is not None:  # where there have been some, there will be again
+                raise AwayError(f"The keys for S3 have ended. {error}") from None
+            self._failure, self._failure_holds_until = error, time.monotonic() + FAILURE_HOLDS
+            raise
         static = StaticCredentials(keys.access_key, keys.secret, keys.token, self._region)
         self._keys, self._signer = keys, static.signer
 

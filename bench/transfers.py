@@ -1,4 +1,4 @@
-"""Moving 100 MB from a web server to the disk and to S3, beside curl and a bare client: ``transfer.py``.
+"""Moving 100 MB from a web server to the disk and to S3, beside curl and a bare client: ``transfers.py``.
 
 Ours is what the pipeline does: `fetch` into a file, hashed and bounded on its way, then `put_file` into
 the store, hashed again, published whole, and safe from a loss of power. The web server sends from the
