@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from cutscene.pacing import KEPT, Course, Ending, Pace, fixed_gap
+from cutscene.pacing import KEPT, Course, Ending, Pace, fixed_gap, untaught_gap
 
 INTERVAL = 10.0
 CHANCE = random.Random(1)  # noqa: S311 -- the same generations in every run
@@ -101,6 +101,10 @@ def fixed(_course: Course, _now: float) -> float:
     return fixed_gap(INTERVAL)
 
 
+def untaught(course: Course, now: float) -> float:
+    return untaught_gap(course, now, INTERVAL)
+
+
 def paced(pace: Pace, course: Course, now: float) -> float:
     return pace.gap(now, course.promised)
 
@@ -110,7 +114,7 @@ def adaptive(durations: Iterable[float], tell: Tell) -> tuple[Side, list[float]]
     side, took = Side(), list[float]()
     endings, pace = list[Ending](), None
     for number, seconds in enumerate(durations):
-        looks, delay, ending = watch(seconds, tell, fixed if pace is None else partial(paced, pace))
+        looks, delay, ending = watch(seconds, tell, untaught if pace is None else partial(paced, pace))
         side.add(looks, delay)
         endings = [*endings, ending][-KEPT:]
         if number < 12 or number % RELEARN == 0:

@@ -10,7 +10,7 @@ from typing import Final
 from cutscene import endings
 from cutscene.database import Database
 from cutscene.endings import Kind
-from cutscene.pacing import Course, Ending, Pace, fixed_gap
+from cutscene.pacing import Course, Ending, Pace, untaught_gap
 
 __all__ = ["Paces"]
 
@@ -49,7 +49,7 @@ class Paces:
             known = self._known[kind] = _Known(interval)
         known.is_used = True
         if known.pace is None:
-            return fixed_gap(interval)
+            return untaught_gap(course, at, interval)
         return known.pace.gap(at - course.began, course.promised)
 
     def saw(self, kind: Kind, ending: Ending) -> None:

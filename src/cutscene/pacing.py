@@ -17,7 +17,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KEPT", "Course", "Ending", "Pace", "fixed_gap"]
+__all__ = ["KEPT", "Course", "Ending", "Pace", "fixed_gap", "untaught_gap"]
 
 KEPT: Final = 40
 """Endings that are learned from: the latest."""
@@ -40,10 +40,10 @@ _CLOSEST: Final = 0.05
 """Part of the interval that two looks are apart at the least."""
 _PRICES: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """What a look is worth, in intervals of delay, until there are not too many."""
-_WORTH: Final = 1.5
+_WORTH: Final = 0.75
 """The same by progress, which changes with every look."""
 _OPTIONS: Final = 20
-_TRUST: Final = 0.05
+_TRUST: Final = 0.03
 """How far off progress is thought to be, part of the whole, where nothing was seen that tells."""
 _SLOW_ANSWER: Final = 2.0
 """Seconds."""
@@ -54,6 +54,7 @@ _MOST: Final = 0.75
 """Part of the endings that must have kept what their progress promised, or none is believed."""
 _RATIOS: Final = np.linspace(0.5, 2.0, 301)
 """Of the time that a generation took to the time that its progress promised."""
+_GUESS: Final = np.exp(-np.abs(_RATIOS - 1) / _TRUST)
 
 Numbers = NDArray[np.float64]
 
@@ -80,6 +81,8 @@ class Course:
     """When it was last seen at work, or had not begun; None: nobody saw it."""
     promised: float | None = None
     """Seconds from its beginning to its end, by its progress."""
+    is_broken: bool = False
+    """A promise was not kept."""
     is_queued: bool = False
     _promised_first: float | None = None
     """The same when its progress was a half for the first time."""
@@ -99,6 +102,7 @@ class Course:
             self._promise(at, progress)
 
     def _promise(self, at: float, progress: float | None) -> None:
+        self.is_broken |= self.promised is not None and at - self.began > self.promised
         self.promised = None
         if progress is not None and progress >= _LEAST_PROGRESS:
             self.promised = (at - self.began) / progress
@@ -118,6 +122,14 @@ class Course:
         if first is None or last is None or abs(last - first) > _STEADY * first:
             return None
         return last
+
+
+def untaught_gap(course: Course, at: float, interval: float) -> float:
+    """Seconds to the next look, where no ending was seen: progress is believed, until it is wrong once."""
+    gap, elapsed = interval, at - course.began
+    if course.promised is not None and not course.is_broken:
+        gap, _ = _by_progress(interval, elapsed, course.promised, _UNTAUGHT)
+    return fixed_gap(interval) if gap >= interval else max(gap, interval * _CLOSEST)
 
 
 def fixed_gap(interval: float) -> float:
@@ -151,7 +163,7 @@ class Pace:
             return None
         spans = np.array([(ending.after, ending.by) for ending in endings])
         start = interval * max(0, int(spans.min() / interval) - 1)  # where the fixed interval looks
-        intervals = (spans.max() - start) / interval
+        intervals = max(1.0, (spans.max() - start) / interval)
         if intervals > _MOST_INTERVALS:
             return None
         cell = interval / min(_CELLS, int(_MOST_CELLS / intervals))
@@ -169,7 +181,7 @@ class Pace:
         if promised is not None and self._ratios is not None:
             far = promised * self._ratios.least > elapsed + self.interval
             if not (far and gap == self.interval):
-                other, its_cost = self._by_progress(elapsed, promised, self._ratios)
+                other, its_cost = _by_progress(self.interval, elapsed, promised, self._ratios)
                 gap = other if its_cost < cost else gap
         if gap == self.interval and elapsed <= 0:
             return _spread(self.interval, _FIRST_SPREAD)
@@ -181,21 +193,6 @@ class Pace:
         if at < 0 or at >= len(self._gaps):
             return self.interval, math.inf
         return self._gaps[at], self._costs[at]
-
-    def _by_progress(self, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
-        """The same, one step ahead: as if all gaps after that were the longest."""
-        ends = promised * ratios.values - elapsed
-        first = int(np.searchsorted(ends, 0.0, side="right"))
-        if first == len(ends):
-            return self.interval, math.inf
-        ends, weights = ends[first:], ratios.weights[first:]
-        within = ends[: np.searchsorted(ends, self.interval)]
-        options = np.append(within[:: max(1, len(within) // _OPTIONS)], self.interval)
-        looks = np.maximum(0.0, np.ceil((ends - options[:, None]) / self.interval))
-        late = options[:, None] + looks * self.interval - ends
-        costs = (late + looks * _WORTH * self.interval) @ weights / weights.sum()
-        best = int(costs.argmin())
-        return float(options[best]), float(costs[best]) + _WORTH * self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +208,32 @@ class _Ratios:
         spans = np.array([(e.after / e.promised, e.by / e.promised) for e in endings if e.promised])
         if len(spans) < max(_ENOUGH, _MOST * len(endings)):
             return None
-        guess = 1 / (1 + ((_RATIOS - 1) / _TRUST) ** 2)
-        density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS, guess)
+        density = _density(np.clip(spans, _RATIOS[0], _RATIOS[-1] - 0.01), _RATIOS, _GUESS)
+        return cls.of(density)
+
+    @classmethod
+    def of(cls, density: Numbers) -> Self:
         likely = density > 1e-4
         return cls(_RATIOS[likely], density[likely], float(_RATIOS[likely][0]))
+
+
+def _by_progress(interval: float, elapsed: float, promised: float, ratios: _Ratios) -> tuple[float, float]:
+    """The gap and what it costs, one step ahead: as if all gaps after that were the longest."""
+    ends = promised * ratios.values - elapsed
+    first = int(np.searchsorted(ends, 0.0, side="right"))
+    if first == len(ends):
+        return interval, math.inf
+    ends, weights = ends[first:], ratios.weights[first:]
+    within = ends[: np.searchsorted(ends, interval)]
+    options = np.append(within[:: max(1, len(within) // _OPTIONS)], interval)
+    looks = np.maximum(0.0, np.ceil((ends - options[:, None]) / interval))
+    late = options[:, None] + looks * interval - ends
+    costs = (late + looks * _WORTH * interval) @ weights / weights.sum()
+    best = int(costs.argmin())
+    return float(options[best]), float(costs[best]) + _WORTH * interval
+
+
+_UNTAUGHT: Final = _Ratios.of(_GUESS / _GUESS.sum())
 
 
 def _density(spans: Numbers, edges: Numbers, guess: Numbers | None = None) -> Numbers:
@@ -276,7 +295,8 @@ class _Plan:
             best = int(options.argmin())
             value[at] = options[best] + price * left
             looks[at] = looks[at + 1 + best] + left
-            gaps[at] = edges[at + 1 + best] - edges[at]
+            if best + 1 < self._reach:
+                gaps[at] = edges[at + 1 + best] - edges[at]
         left = np.maximum(1.0 - ended, 1e-9)
         costs = value + (_WORTH * self._interval - price) * looks
         return gaps, costs[:count] / left, float(looks[0])

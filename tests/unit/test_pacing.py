@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutscene.pacing import KEPT, Course, Ending, Pace, _density, _Plan, fixed_gap
+from cutscene.pacing import KEPT, Course, Ending, Pace, _density, _Plan, fixed_gap, untaught_gap
 
 INTERVAL = 10.0
 SPARE = 0.1
@@ -143,7 +143,18 @@ def test_lengths_that_nobody_can_foretell_cost_no_further_looks() -> None:
 
 def test_nothing_is_learned_from_little_or_from_what_goes_on_for_ever() -> None:
     assert Pace.learn([Ending(1, 2)] * 3, INTERVAL) is None
+    at_once = Pace.learn([Ending(0, 0)] * 4, INTERVAL)
+    assert at_once is not None
+    assert 0 < at_once.gap(0.0) <= INTERVAL
     assert Pace.learn([Ending(1, 2)] * 4 + [Ending(5000, 5001)], INTERVAL) is None
+
+
+def test_progress_is_believed_before_anything_is_learned_until_it_is_wrong_once() -> None:
+    course = Course(began=0.0, seen=0.0)
+    course.saw(50.0, 0.91, queued=False)  # until 55
+    assert 5.0 < untaught_gap(course, 50.0, INTERVAL) < 8.0
+    course.saw(57.0, 0.95, queued=False)  # it was wrong
+    assert 9.0 <= untaught_gap(course, 57.0, INTERVAL) <= INTERVAL
 
 
 def test_the_fixed_gap_is_spread_and_never_longer() -> None:

@@ -231,10 +231,8 @@ async def test_a_task_is_gone_only_where_every_look_says_so(
         assert await poller.is_gone(vendor, "t") is believed
 
 
-async def test_what_is_like_what_was_seen_before_is_looked_at_when_it_ends(
-    database: Database, tmp_path: Path
-) -> None:
-    """Ten at once, twice, of 0.5 s each; the interval is 0.4 s."""
+async def test_adaptive_looks_see_the_end_sooner_than_fixed_ones(database: Database, tmp_path: Path) -> None:
+    """Ten generations at once, of 0.5 s each; the interval is 0.4 s."""
     loop = asyncio.get_running_loop()
     began = loop.time()
 
@@ -242,19 +240,18 @@ async def test_what_is_like_what_was_seen_before_is_looked_at_when_it_ends(
         age = loop.time() - began
         return Done(("file:///x",)) if age > 0.5 else Pending(age / 0.5)
 
-    async def delay() -> float:
+    async def delay(poller: Poller) -> float:
         await poller.outcome("j", vendor, "t", age=0, kind="m 5 s")
         return loop.time() - began - 0.5
 
     vendor = Vendor(tmp_path, look)
     vendor.interval = 0.4
     delays, looks = list[float](), list[int]()
-    async with Quick(database, adaptive=True) as poller:
-        for _ in range(2):
+    for adaptive in (False, True):
+        async with Quick(database, adaptive=adaptive) as poller:
             began, before = loop.time(), vendor.looks
-            delays.append(sorted(await asyncio.gather(*(delay() for _ in range(10))))[5])
+            delays.append(sorted(await asyncio.gather(*(delay(poller) for _ in range(10))))[5])
             looks.append(vendor.looks - before)
-            await asyncio.sleep(0.3)
     assert delays[0] > 0.2
     assert delays[1] < delays[0] - 0.05
     assert looks[1] <= looks[0] + 3
