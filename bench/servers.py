@@ -134,7 +134,7 @@ class S3:
 
     def new_bucket(self) -> str:
         """A ``CUTSCENE_STORAGE_URL``."""
-        return self.server.new_bucket()
+        return self.server.url(self.server.new_bucket())
 
     def upload(self, store: str, name: str) -> str:
         """A signed link that takes one PUT of anything."""
