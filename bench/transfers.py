@@ -37,12 +37,12 @@ async def ours(options: Options) -> Mapping[str, Any]:
     file = Path(options.get("file") or Path(options["home"]) / "scratch.mp4")
     store = storage.open_store(options["store"]) if "store" in options else None
     async with open_session(allow_private=True) as session:
-        meter, base = Meter(), peak_mib()
+        meter, base, sha256 = Meter(), peak_mib(), None
         if "file" not in options:
-            await fetch(options["link"], file, session=session)
+            sha256 = (await fetch(options["link"], file, session=session)).sha256
         if store is not None:
             key = storage.segment_key("acme", "run", f"segment-{options['number']}")
-            await storage.put_file(store, key, file, "video/mp4")
+            await storage.put_file(store, key, file, "video/mp4", sha256=sha256)
         figures = {"wall": meter.wall, "cpu": meter.cpu, "peak": peak_mib(), "over": peak_mib() - base}
     if store is not None:
         await store.close()
