@@ -24,7 +24,7 @@ from sides import Meter, run_side, serve_side
 from tables import percentile, table
 
 BACKLOG: Final = 1000
-SINGLE: Final = 25
+SINGLE: Final = 16
 """Single ones in each round."""
 TICK: Final = 0.2
 """Seconds between two looks of either queue."""

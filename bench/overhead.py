@@ -19,7 +19,7 @@ from servers import PROMPT, Postgres, Remote, emulator, postgres
 from sides import peak_mib, run_side, serve_side
 from tables import percentile, table
 
-ALONE: Final = 8
+ALONE: Final = 5
 """Jobs one after another, in each round."""
 TOGETHER: Final = 20
 SECONDS: Final = 0.3

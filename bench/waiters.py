@@ -25,7 +25,7 @@ POLL: Final = 1.0
 """Seconds."""
 _CONNECTIONS: Final = 8
 _WATCH: Final = 0.05
-_FEW: Final = 12
+_FEW: Final = 24
 _KIND: Final = "gen4.5 2 s from words"
 """As the pipeline calls them."""
 
@@ -147,10 +147,9 @@ async def _open_poller(settings: Settings, *, adaptive: bool) -> AsyncIterator[t
 
 async def _teach(provider: Recorded, shared: Poller, options: Options) -> None:
     """A few generations like those to come: how long these take is known wherever there were any before."""
-    prompts = _prompts({**options, "tag": ""})
-    for few in (prompts[:_FEW], prompts[_FEW : 2 * _FEW]):
-        await _generate(provider, shared, few, Watch(len(few)))
-        await asyncio.sleep(2 * shared.CANCEL_EVERY)  # that is how often it writes them down
+    few = _prompts({**options, "tag": ""})[:_FEW]
+    await _generate(provider, shared, few, Watch(len(few)))
+    await asyncio.sleep(2 * shared.CANCEL_EVERY)  # that is how often it writes them down
 
 
 async def _generate(provider: Recorded, shared: Poller, prompts: Sequence[str], watch: Watch) -> None:
