@@ -26,7 +26,7 @@ from cutscene.executors import Farewell, Pulse, WorkerLock
 from cutscene.pipeline import Pipeline
 from cutscene.providers import Capabilities, Providers
 from cutscene.submission import Submissions
-from cutscene.takeover import Takeover, job_of, workflow_id
+from cutscene.takeover import Takeover, forget_ended, job_of, workflow_id
 
 __all__ = ["Engine"]
 
@@ -35,8 +35,6 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
-_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
-_BATCH: Final = 500
 _CONNECT: Final = {"application_name": "cutscene-engine", **KEEPALIVE}
 VERSION: Final = 3
 """Of how jobs are run. A higher one is for code that must not go on with a run of earlier code: workers of
@@ -258,7 +256,7 @@ class Engine:
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and no living worker has."""
-        await _forget_ended()  # of workers, too, that died before they could
+        await forget_ended()  # of workers, too, that nobody buried
         await self._database.write(transitions.write_off, self._longest_life)
         if self._pulse.is_steady() and not self._stands_back:
             await self._takeover.restore(self._runs)
@@ -272,7 +270,7 @@ class Engine:
 
     async def _clean_up(self) -> None:
         """Each worker removes what it has ended: soon, and in nobody's way."""
-        await _forget_ended(executor_id=self.executor_id)
+        await forget_ended(executor_id=self.executor_id)
 
     def _workflow(self) -> Callable[[str, int], Awaitable[None]]:
         async def run_job(job_id: str, handover: int) -> None:
@@ -298,13 +296,6 @@ async def woken(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-async def _forget_ended(**filters: Any) -> None:
-    """The engine's history of ended jobs serves nobody: ours is the record."""
-    wanted = {"status": _ENDED, "limit": _BATCH, "load_input": False, "load_output": False, **filters}
-    while ended := await DBOS.list_workflows_async(**wanted):
-        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
 
 
 def _plain_url(database: Database) -> str:

@@ -19,7 +19,7 @@ from cutscene import executors, jobs
 from cutscene.database import Database
 from cutscene.executors import RollCall
 
-__all__ = ["Takeover", "job_of", "workflow_id"]
+__all__ = ["Takeover", "forget_ended", "job_of", "workflow_id"]
 
 _log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ _QUEUED: Final = ["ENQUEUED", "DELAYED"]
 _AT_ONCE: Final = 100
 """Jobs that one transaction hands over."""
 _LISTED_AT_ONCE: Final = 500
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
 def workflow_id(job_id: str, handover: int) -> str:
@@ -64,6 +65,7 @@ class Takeover:
         if orphans:
             await self.replace(orphans)
         elif dead:
+            await forget_ended(executor_id=list(dead))
             await self._database.write(executors.bury, dead)
 
     async def restore(self, here: Collection[str]) -> None:
@@ -106,6 +108,12 @@ class Takeover:
             self._hand_over(connection, job_id, handover)
         over = [workflow_id(*run) for run in runs if run[0] in begun or run[0] not in lost]
         return len(begun), over
+
+
+async def forget_ended(**filters: Any) -> None:
+    """The engine's history of ended runs serves nobody: ours is the record."""
+    while ended := await _ids(status=_ENDED, limit=_LISTED_AT_ONCE, **filters):
+        await DBOS.delete_workflows_async(list(ended))
 
 
 def _is_cared_for(run: WorkflowStatus, roll: RollCall) -> bool:
