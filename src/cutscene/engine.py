@@ -1,7 +1,7 @@
 """The engine: runs admitted jobs durably, and takes over those of dead processes.
 
-Our rows are the truth; the rows of dbos are disposable. Only this module, `takeover` and `steps`
-know dbos: one loop over our tables could replace it.
+Our rows are the truth; the rows of dbos are disposable. Only this module and `takeover` know dbos:
+one loop over our tables could replace it.
 """
 
 from __future__ import annotations
@@ -95,8 +95,6 @@ class Engine:
         self._pulse = Pulse()
         self._stands_back = False
         self._runs: dict[str, asyncio.Task[object]] = {}
-        self._broken: set[str] = set()
-        """Runs that the engine itself gave up."""
         self._dbos: DBOS | None = None
         self._is_stopping = False
 
@@ -121,7 +119,7 @@ class Engine:
         await self._database.write(self._register)
         _quieten_dbos()
         self._dbos = DBOS(config=self._config())
-        DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=1000)(self._workflow())
+        DBOS.workflow(name=_WORKFLOW)(self._workflow())
         DBOS.launch()  # on this loop's thread: workflows run on the loop that launched
         self._client = DBOSClient(system_database_engine=self._database.engine, application_name=_NAME)
         await DBOS.register_queue_async(
@@ -230,16 +228,20 @@ class Engine:
         self._pulse.note(was_alive=was_alive or self._database.is_sqlite)
         if was_alive:
             return
-        latest = await self._database.read(jobs.latest_runs, [job_of(run) for run in self._runs])
-        current = {workflow_id(*run) for run in latest.items()}
-        replaced = {run: task for run, task in self._runs.items() if run not in current}
+        runs = {job_of(run): (run, task) for run, task in self._runs.items()}
+        latest = await self._database.write_first(jobs.latest_runs, list(runs))
+        replaced = [
+            task
+            for job_id, (run, task) in runs.items()
+            if job_id in latest and workflow_id(job_id, latest[job_id]) != run
+        ]
         if replaced:
             _log.warning("jobs_taken_away", count=len(replaced))
-        for task in replaced.values():
+        for task in replaced:
             task.cancel()
 
     async def _sweep(self) -> None:
-        """Look after what others left behind, and what broke here."""
+        """Look after what others left behind."""
         roll = await self._database.read(executors.roll_call)
         newest = max(roll.living.values(), default=self._version)
         if self._stands_back != (newest > self._version):
@@ -249,17 +251,15 @@ class Engine:
             )
         if self._stands_back:
             return
-        if self._broken:
-            self._broken -= await self._takeover.replace(self._broken)
         if self._pulse.is_steady():
             await self._takeover.sweep(roll)
 
     async def _restore(self) -> None:
         """Hand over again what our rows call running and no living worker has."""
-        await forget_ended()  # of workers, too, that nobody buried
         await self._database.write(transitions.write_off, self._longest_life)
         if self._pulse.is_steady() and not self._stands_back:
             await self._takeover.restore(self._runs)
+        await forget_ended()  # of workers, too, that nobody buried
 
     async def _ask_accounts(self) -> None:
         """Learn how much each account may have under way, and whether a pause still has its cause."""
@@ -282,9 +282,8 @@ class Engine:
             try:
                 await self._pipeline.run(job_id, handover)
             except Exception as error:
-                _log.warning("run_broke", job=job_id, reason=type(error).__name__)
-                self._broken.add(run)
-                raise
+                _log.warning("run_broke", job=job_id, reason=type(error).__name__, exc_info=error)
+                raise  # `_restore` begins it anew
             finally:
                 self._runs.pop(run, None)
 

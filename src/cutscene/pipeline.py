@@ -48,7 +48,7 @@ from cutscene.providers import (
 )
 from cutscene.settings import Settings
 from cutscene.specs import Container
-from cutscene.steps import step, surely
+from cutscene.steps import step
 from cutscene.submission import VANISHED, Submissions
 
 __all__ = ["Pipeline", "Sessions"]
@@ -102,7 +102,7 @@ class Pipeline:
         """From the gate to a stored clip, or to an error that says why not."""
         try:
             segment_id = await step(self.submit, job_id, handover)
-            if segment_id is None or not await surely(self.wait, job_id, handover, segment_id):
+            if segment_id is None or not await step(self.wait, job_id, handover, segment_id):
                 return  # the job waits for its turn again, or belongs to another run
             reached = await step(self.fetch, job_id, segment_id)
             if not await step(self.go_on, job_id, handover):
@@ -119,7 +119,7 @@ class Pipeline:
             return await self._submissions.accepted(job, handover, request, provider)
 
     async def wait(self, job_id: str, handover: int, segment_id: str) -> bool:
-        """All looks at a task. No step: our rows say how it ended, and thousands wait in little memory.
+        """All looks at a task; thousands wait here, in little memory.
 
         Whether there is footage now; if not, and nothing is raised, another run makes one more attempt.
         The tenant's slot is free when the task has ended.

@@ -1,4 +1,4 @@
-"""What the engine remembers of a run: each step that has ended, and how."""
+"""The steps of a job: what happens when one breaks, or the database is away."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
-from dbos import DBOS
 
 from cutscene.errors import CutsceneError, DatabaseAwayError, ProviderError
 
-__all__ = ["step", "surely"]
+__all__ = ["step"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,16 +19,10 @@ _log = structlog.get_logger()
 
 
 async def step(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run once, unless its result was recorded before a crash. Only our own errors leave it."""
+    """Run, as long as it takes while the database is away. Only our own errors leave it.
 
-    async def run() -> T:
-        return await surely(work, *args, **kwargs)
-
-    return await DBOS.run_step_async({"name": work.__name__}, run)
-
-
-async def surely(work: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run, as long as it takes while the database is away. Only our own errors leave it."""
+    What was done stands in our rows, so that after a crash another run does only what is left.
+    """
     while True:
         try:
             return await work(*args, **kwargs)

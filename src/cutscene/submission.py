@@ -178,6 +178,8 @@ class Submissions:
         """Cross the fence, call once, and write down what is known of it, however long that takes."""
         fence, begun = uuid.uuid4().hex, time.monotonic()
         if not await self._surely(transitions.begin_post, job_id, handover, segment_id, fence):
+            # It may have crossed the fence in a commit whose answer was lost, and been refused since.
+            await self._surely(segments.reopen, segment_id, fence)
             return None
         if time.monotonic() - begun > self._settings.submit_timeout:  # something stood still
             _log.warning("submission_not_begun", segment=segment_id)

@@ -58,6 +58,8 @@ class Takeover:
 
     async def sweep(self, roll: RollCall) -> None:
         """Replace the runs of the dead, and those that wait for a version that nobody has."""
+        if self._executor_id not in roll.living:
+            return  # cut off itself: no judge of who is dead
         dead = roll.dead.keys() - {self._executor_id}
         orphans = await _ids(status="PENDING", executor_id=list(dead)) if dead else set()
         if roll.forsaken:

@@ -73,18 +73,13 @@ def lock(connection: Connection, tenant: str) -> None:
 
 
 def lock_all(connection: Connection, names: Iterable[str], default_max_active: int) -> dict[str, Row[Any]]:
-    """The same of many, new ones too, always in one order: no two wait for each other. Their rows."""
+    """The same of many: first new ones, then all, in one order: no two wait for each other. Their rows."""
     wanted = sorted(set(names))
-    rows = _locked(connection, wanted)
-    if unknown := [name for name in wanted if name not in rows]:
+    known = set(connection.execute(sa.select(table.c.id).where(table.c.id.in_(wanted))).scalars())
+    if unknown := [name for name in wanted if name not in known]:
         new = [{"id": name, "max_active": default_max_active} for name in unknown]
         insert_all_new(connection, table, new, served_at=clock() - _NEVER)
-        rows |= _locked(connection, unknown)
-    return rows
-
-
-def _locked(connection: Connection, names: Sequence[str]) -> dict[str, Row[Any]]:
-    query = sa.select(table).where(table.c.id.in_(names)).order_by(table.c.id).with_for_update()
+    query = sa.select(table).where(table.c.id.in_(wanted)).order_by(table.c.id).with_for_update()
     return {row.id: row for row in connection.execute(query)}
 
 

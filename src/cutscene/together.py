@@ -38,7 +38,8 @@ class Together(Generic[T, R]):
 
     async def _do_all(self) -> None:
         while self._waiting:
-            now, self._waiting = self._waiting[: self.MOST], self._waiting[self.MOST :]
+            asked = [item for item in self._waiting if not item[1].done()]  # who was cancelled asks no more
+            now, self._waiting = asked[: self.MOST], asked[self.MOST :]
             await self._do(now)
 
     async def _do(self, items: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
