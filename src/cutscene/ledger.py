@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from cutscene.database import clock, insert_all_new, insert_new, is_postgres
 from cutscene.domain import Credits, JobState, SegmentState
@@ -131,22 +131,26 @@ def hold_all(
 
 def hold_again(connection: Connection, segment_id: str, *, like: str) -> None:
     """Set as much aside as was for the segment ``like``."""
-    _enter_like(connection, like, segment_id=segment_id, kind="hold", basis=Basis.ESTIMATE, at=clock())
+    held = _without_number(_entries(connection, like)["hold"])
+    insert_new(connection, table, **{**held, "segment_id": segment_id, "at": clock()})
 
 
 def close(connection: Connection, segment_id: str, charged: Credits, basis: Basis) -> None:
     """Settle what was charged and release the rest; a second time changes nothing."""
-    rest = open_amount(connection, segment_id) - charged
-    if _enter_like(connection, segment_id, kind="settle", milli_credits=charged.milli, basis=basis):
-        _enter_like(connection, segment_id, kind="release", milli_credits=rest.milli, basis=basis)
+    entries = _entries(connection, segment_id)
+    if "settle" not in entries:
+        held = _without_number(entries["hold"])
+        amounts = {"settle": charged.milli, "release": held["milli_credits"] - charged.milli}
+        changes = [{"kind": kind, "milli_credits": milli, "basis": basis} for kind, milli in amounts.items()]
+        insert_all_new(connection, table, [{**held, **change} for change in changes])
 
 
 def open_amount(connection: Connection, segment_id: str) -> Credits:
     """What is held for a segment and not yet settled."""
-    mine = table.c.segment_id == segment_id
-    if _sum(connection, mine, "settle") is not None:
+    entries = _entries(connection, segment_id)
+    if "settle" in entries or "hold" not in entries:
         return Credits()
-    return _sum(connection, mine, "hold") or Credits()
+    return Credits(entries["hold"]["milli_credits"])
 
 
 def least_held(connection: Connection, provider: str) -> Credits:
@@ -247,15 +251,11 @@ def _group(connection: Connection, by: Grouping) -> sa.ColumnElement[str]:
             return sa.func.date(table.c.at, sa.literal_column("'unixepoch'"))
 
 
-def _enter_like(connection: Connection, held_segment: str, **changed: Any) -> bool:
-    """A further entry that differs from a segment's hold only in ``changed``."""
-    query = sa.select(table).where(table.c.segment_id == held_segment, table.c.kind == "hold")
-    entry = {**connection.execute(query).mappings().one(), **changed}
-    del entry["entry"]
-    return insert_new(connection, table, **entry)
+def _entries(connection: Connection, segment_id: str) -> dict[str, RowMapping]:
+    """Of a segment, by kind."""
+    query = sa.select(table).where(table.c.segment_id == segment_id)
+    return {entry["kind"]: entry for entry in connection.execute(query).mappings()}
 
 
-def _sum(connection: Connection, where: sa.ColumnElement[bool], kind: str) -> Credits | None:
-    query = sa.select(sa.func.sum(table.c.milli_credits)).where(where, table.c.kind == kind)
-    total = connection.execute(query).scalar()
-    return None if total is None else Credits(int(total))
+def _without_number(entry: RowMapping) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "entry"}

@@ -152,10 +152,11 @@ def _behind(segment_id: str, fence: str, *states: SegmentState) -> sa.Update:
 
 def end(
     connection: Connection, segment_id: str, state: SegmentState, *, among: Sequence[SegmentState] = OPEN
-) -> bool:
-    """Succeeded, failed or cancelled, once: what has ended stays as it ended."""
+) -> str | None:
+    """Succeeded, failed or cancelled, once: what has ended stays so. Its job, where this has ended it."""
     query = sa.update(table).where(table.c.id == segment_id, table.c.state.in_(among))
-    return connection.execute(query.values(state=state)).rowcount == 1
+    job_id: str | None = connection.execute(query.values(state=state).returning(table.c.job_id)).scalar()
+    return job_id
 
 
 def keep_footage(connection: Connection, segment_id: str, key: str) -> None:

@@ -198,14 +198,14 @@ def close_segment(
     Without a word from the provider a success costs its estimate, and the hold of
     anything else stays: a timeout is not a refund.
     """
-    if not segments.end(connection, segment_id, state):
+    job_id = segments.end(connection, segment_id, state)
+    if job_id is None:
         return  # somebody else closed it, and the slot may be another run's by now
     held = ledger.open_amount(connection, segment_id)
     if charged is not None:
         ledger.close(connection, segment_id, charged, Basis.REPORTED)
     elif state == SegmentState.SUCCEEDED or held == Credits():
         ledger.close(connection, segment_id, held, Basis.ESTIMATE)
-    job_id = segments.read(connection, segment_id).job_id
     _free_slot(connection, job_id)
     if error is not None:
         _end_job(connection, job_id, error)
@@ -235,10 +235,10 @@ def _withdraw_planned(connection: Connection, job_id: str, error: CutsceneError)
 
 def _withdraw_alone(connection: Connection, segment_id: str, error: CutsceneError) -> bool:
     state = SegmentState.CANCELLED if isinstance(error, CancelledError) else SegmentState.FAILED
-    ended = segments.end(connection, segment_id, state, among=[SegmentState.PLANNED])
-    if ended:
-        ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
-    return ended
+    if segments.end(connection, segment_id, state, among=[SegmentState.PLANNED]) is None:
+        return False
+    ledger.close(connection, segment_id, Credits(), Basis.REPORTED)
+    return True
 
 
 def give_up(

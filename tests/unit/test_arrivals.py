@@ -217,7 +217,10 @@ async def test_what_is_asked_meanwhile_shares_the_next_round() -> None:
 
 @pytest.mark.anyio
 async def test_what_breaks_a_round_reaches_only_whoever_brought_it() -> None:
+    done: list[int] = []
+
     async def work(items: Sequence[int]) -> list[float | CutsceneError]:
+        done.extend(items)
         return [1 / item for item in items]
 
     together = Together(work)
@@ -229,3 +232,4 @@ async def test_what_breaks_a_round_reaches_only_whoever_brought_it() -> None:
     await asyncio.sleep(0)
     gone.cancel()
     assert await together(2) == 0.5
+    assert 4 not in done, "who was cancelled before its round asks for nothing"

@@ -48,7 +48,7 @@ async def test_submits_and_pages_take_few_statements(studio: Studio) -> None:
     await studio.submit("acme", VideoRequest(prompt="the tenant is known from here on"))
     with asked(database) as so_far:
         await studio.submit("acme", VideoRequest(prompt="alone"))
-        assert so_far() == (6, 1)
+        assert so_far() == (7, 1)
     with asked(database) as so_far:
         keys = [f"key {n}" for n in range(20)]
         together = await asyncio.gather(
