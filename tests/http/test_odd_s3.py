@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,7 @@ from cutscene.storage.s3_credentials import Credentials, Keys
 
 pytestmark = pytest.mark.anyio
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "s3-server"
 KEY = clip_key("acme", "run-1", "0" * 64)
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
@@ -226,3 +228,15 @@ async def test_the_doctor_removes_what_it_wrote_where_it_cannot_be_read(
         [found] = [finding async for finding in check_up(settings) if finding.what == "storage"]
     assert (found.verdict, kept) == (Verdict.ERROR, set())
     assert "may not do this" in found.says
+
+
+@pytest.mark.usefixtures("s3")  # its environment is made
+def test_the_server_for_tests_empties_no_folder_of_others(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter").write_text("dear")
+    command = [str(SCRIPT), "--folder", "mine"]  # as seen from where it is called
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{mine} holds something else" in done.stderr
+    assert (mine / "letter").read_text() == "dear"
