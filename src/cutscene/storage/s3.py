@@ -173,7 +173,9 @@ class S3Store:
             async with self._connection.request("HEAD", path) as response:
                 if response.content_length is None:
                     place = self._address.place
-                    raise StorageError(f"The store does not say how large {key} is ({place}).")
+                    raise StorageError(
+                        f"The store does not say how large {key} is: check the endpoint ({place})."
+                    )
                 return Stored(key, response.content_length, None)
         except RefusalError as error:
             if error.refusal.status == 404:

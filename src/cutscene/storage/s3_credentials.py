@@ -32,7 +32,7 @@ __all__ = ["Credentials", "Keys", "find_keys"]
 MARGIN: Final = 300.0
 """Seconds before their end at which keys are renewed; the services hand out new ones by then."""
 FAILURE_HOLDS: Final = 3.0
-"""Seconds for which nobody looks again where no keys were found: who waits would wait for every look."""
+"""Seconds for which nobody looks again where no keys were found: requests queue behind every look."""
 _METADATA: Final = "http://169.254.169.254"
 _CONTAINER: Final = "http://169.254.170.2"
 _CONTAINER_HOSTS: Final = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "127.0.0.1", "::1", "localhost"}
