@@ -103,17 +103,23 @@ async def _storage(settings: Settings) -> Finding:
         patience = min(settings.storage_patience, _STORE_PATIENCE)
         store = await asyncio.to_thread(storage.open_store, settings.storage, patience=patience)
         try:
-            # Never under a key of before: what is there already would not be written.
-            probe = f"doctor/doctor/source/probe-{secrets.token_hex(8)}.txt"
-            await storage.put_bytes(store, probe, _PROBE, "text/plain")
-            if await storage.read_bytes(store, probe) != _PROBE:
+            if not await _gives_back(store):
                 return Finding("storage", Verdict.ERROR, "The store does not give back what it was given.")
-            await store.delete(probe)
         finally:
             await store.close()
     except CutsceneError as error:
         return Finding("storage", Verdict.ERROR, str(error))
     return Finding("storage", Verdict.OK, settings.storage)
+
+
+async def _gives_back(store: storage.Store) -> bool:
+    # Never under a key of before: what is there already would not be written.
+    probe = f"doctor/doctor/source/probe-{secrets.token_hex(8)}.txt"
+    await storage.put_bytes(store, probe, _PROBE, "text/plain")
+    try:
+        return await storage.read_bytes(store, probe) == _PROBE
+    finally:
+        await store.delete(probe)
 
 
 async def _provider(

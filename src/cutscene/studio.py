@@ -170,7 +170,7 @@ class Studio:
             await self._worker.ensure()
             [job] = await self._unlinked([await self._database.read(jobs.get, tenant, job_id)])
             if job != seen:
-                yield await self._with_links(job)
+                yield (await self._with_links([job]))[0]
                 seen = job
             if job.state.final:
                 return
@@ -316,23 +316,29 @@ class Studio:
         """Every job that anybody sees is made here, or by `watch`; ``are_new``: nothing was paid for yet."""
         if are_new:
             return [jobs.to_job(row, None, ()) for row in rows]
-        return [await self._with_links(job) for job in await self._unlinked(rows)]
+        return await self._with_links(await self._unlinked(rows))
 
     async def _unlinked(self, rows: Sequence[Row[Any]]) -> Sequence[Job]:
         spent, footage = await self._database.read(_facts, [row.id for row in rows])
         return [jobs.to_job(row, spent.get(row.id), footage[row.id]) for row in rows]
 
-    async def _with_links(self, job: Job) -> Job:
+    async def _with_links(self, unlinked: Sequence[Job]) -> Sequence[Job]:
         """Links end, and what is recorded stays: they are made anew from the keys for whoever reads a job."""
+        linked: list[Job] = []
+        try:
+            for job in unlinked:
+                linked.append(await self._linked(job))  # noqa: PERF401 -- those before a failure are kept
+        except StorageError as error:
+            # The others would wait in vain, too; the clips' permanent names say where they are.
+            structlog.get_logger().warning("links_unmade", job=unlinked[len(linked)].id, reason=str(error))
+        return [*linked, *unlinked[len(linked) :]]
+
+    async def _linked(self, job: Job) -> Job:
         if job.clip is None:
             return job
         life = timedelta(seconds=self.settings.link_ttl)
-        try:
-            video_url = await self._store.url(job.clip.key, expires_in=life)
-            poster_url = await self._store.url(job.clip.poster_key, expires_in=life)
-        except StorageError as error:
-            structlog.get_logger().warning("links_unmade", job=job.id, reason=str(error))
-            return job  # the clip's permanent names say where it is
+        video_url = await self._store.url(job.clip.key, expires_in=life)
+        poster_url = await self._store.url(job.clip.poster_key, expires_in=life)
         return replace(job, clip=replace(job.clip, video_url=video_url, poster_url=poster_url))
 
 

@@ -7,14 +7,16 @@ import base64
 import hashlib
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import cutscene
-from cutscene import skills
-from cutscene.domain import Credits, Job, JobState, VideoRequest
+from cutscene import skills, tables
+from cutscene.domain import Clip, Credits, Job, JobState, VideoRequest
 from cutscene.emulator import Behaviour
 from cutscene.errors import StorageError
 from cutscene.ledger import Grouping
@@ -22,7 +24,9 @@ from cutscene.media.probe import probe
 from cutscene.settings import Settings
 from cutscene.skills import SkillContext
 from cutscene.specs import Specs
-from cutscene.storage import open_store
+from cutscene.storage import HOUR, open_store
+from cutscene.storage.local import LocalStore
+from cutscene.storage.patience import AwayError
 from cutscene.studio import Studio
 from emulated import Emulated, runway_settings
 from front import Front
@@ -107,6 +111,40 @@ async def test_a_skill_and_an_extension_over_s3(
         moved = (await studio.get("acme", job.id)).clip
     assert moved is not None
     assert moved.video_url == (settings.home / "store" / clip.key).as_uri()
+
+
+class FewLinks(LocalStore):
+    """As one whose keys end after two links, and whose service of keys is away."""
+
+    asked = 0
+
+    async def url(self, key: str, *, expires_in: timedelta = HOUR) -> str:
+        self.asked += 1
+        if self.asked > 2:
+            raise AwayError("The keys for S3 have ended.")
+        return f"https://example.com/{key}"
+
+
+async def test_a_page_of_jobs_waits_once_for_keys_that_are_away(
+    settings: Settings, vendor: ScriptedProvider, tmp_path: Path
+) -> None:
+    clip = Clip(
+        key="acme/default/video/a.mp4", video_url="s3://clips/a.mp4",
+        poster_key="acme/default/video/a.jpg", poster_url="s3://clips/a.jpg",
+        width=480, height=270, fps=24.0, codec="h264", frames=48, duration_ms=2000, bytes=1,
+        sha256="0" * 64, loop_seam=0.0, is_loopable=False,
+    )  # fmt: skip
+    async with cutscene.open(settings, work="no") as studio:
+        for _ in range(5):
+            await studio.submit("acme", VideoRequest(prompt="waves", specs=SMALL))
+        done = sa.update(tables.jobs).values(state=JobState.DONE, clip=clip.to_json())
+        await studio._database.write(lambda connection: connection.execute(done))
+        store = FewLinks(tmp_path / "kept")
+        its = studio._database, studio._providers, store, studio._workbench, studio._worker
+        links = [job.clip and job.clip.video_url for job in await Studio(settings, *its).list("acme")]
+        await store.close()
+    assert links == [f"https://example.com/{clip.key}", *[clip.video_url] * 4]
+    assert store.asked == 3
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import obstore
 import pytest
@@ -24,6 +25,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.blob = self.listing = 404
+        self.put = 201
         self.sent: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -31,9 +33,9 @@ class Cloud:
         is_listing = request.query.get("comp") == "list"
         self.sent.append(f"{request.method} {request.query.get('comp', 'blob')}")
         status = self.listing if is_listing else self.blob
-        if request.method == "PUT" and status == 404:
+        if request.method == "PUT":
             await asyncio.sleep(0.1)
-            status = 201
+            status = self.put
         body = "<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>" if is_listing else "hidden"
         return web.Response(status=status, text=body, headers={"ETag": '"1"'})
 
@@ -64,10 +66,32 @@ async def test_only_a_key_that_is_missing_counts_as_missing(cloud: tuple[Cloud, 
     said.listing = 200
     with pytest.raises(NotFoundError, match=KEY):
         await read_bytes(store, KEY)
+    assert await store.stat(KEY) is None
     said.listing = 404
-    with pytest.raises(StorageError, match="az://clips") as caught:
-        await read_bytes(store, KEY)
-    assert not isinstance(caught.value, NotFoundError)
+    for look in (store.stat, partial(read_bytes, store)):
+        with pytest.raises(StorageError, match="az://clips") as caught:
+            await look(KEY)
+        assert not isinstance(caught.value, NotFoundError)
+
+
+async def test_a_container_that_is_not_there_is_said_without_its_address(
+    cloud: tuple[Cloud, CloudStore],
+) -> None:
+    said, store = cloud
+    said.put = 404
+    with pytest.raises(StorageError, match="az://clips is not there: correct") as caught:
+        await put_bytes(store, KEY, b"x", "a/b")
+    assert "127.0.0.1" not in f"{caught.value} {caught.value.detail}"
+    with pytest.raises(StorageError, match=r"az://clips.*: check its name"):
+        await anext(store.listing())
+    with pytest.raises(StorageError, match=r"az://clips.*: check its name"):
+        await store.delete(KEY)
+
+
+async def test_what_is_removed_as_soon_as_it_is_stored_is_said(cloud: tuple[Cloud, CloudStore]) -> None:
+    _, store = cloud
+    with pytest.raises(StorageError, match="was removed from az://clips"):
+        await put_bytes(store, KEY, b"x", "a/b")
 
 
 @pytest.mark.parametrize(("status", "sentence"), [(403, "refuses the keys"), (500, "cannot be reached, or")])

@@ -276,6 +276,8 @@ async def test_what_is_set_wrongly_is_said(
     async with opened(url) as store:
         with pytest.raises(StorageError, match=advice):
             await put_bytes(store, KEY, DATA, "video/mp4")
+        with pytest.raises(StorageError, match=advice):
+            await store.stat(KEY)
 
 
 async def test_a_store_without_conditions_is_used_without(front_url: str, front: Front) -> None:

@@ -52,17 +52,26 @@ client_timeout = 60
 node_timeout = 60
 conn_timeout = 10
 """
+SWIFT_CONF = """# Of s3-server, which may remove this folder.
+[swift-hash]
+swift_hash_path_prefix = a
+swift_hash_path_suffix = b
+[storage-policy:0]
+name = only
+default = yes
+"""
 
 
 def main() -> None:
     """Serve until told to stop, or until the process that is watched has ended."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="emptied first, and removed in the end")
+    parser.add_argument("--folder", type=Path, required=True, help="new or empty; removed in the end")
     parser.add_argument("--port", type=int, default=0, help="0: any")
     parser.add_argument("--while-alive", type=int, default=0, metavar="PID", help="stop when that one ends")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     folder = asked.folder.absolute()
+    _check_may_be_emptied(folder)
     _prepare(folder)
     port = asked.port or _free_port()
     ports = [port, *_write_rings(folder)]
@@ -101,8 +110,18 @@ def _lives(pid: int) -> bool:
     return not pid or Path(f"/proc/{pid}").exists()
 
 
+def _check_may_be_emptied(folder: Path) -> None:
+    """Only what is nobody's, or was left by a server of before that was killed."""
+    conf = folder / "swift.conf"
+    is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not is_new and not (conf.is_file() and conf.read_bytes() == SWIFT_CONF.encode()):
+        sys.exit(f"s3-server: {folder} holds something else, which would be removed: choose another --folder")
+
+
 def _prepare(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "swift.conf").write_text(SWIFT_CONF)
     (folder / "devices" / "disk").mkdir(parents=True)
     try:
         os.setxattr(folder, "user.probe", b"1")
@@ -111,10 +130,6 @@ def _prepare(folder: Path) -> None:
         sys.exit(
             f"s3-server: the file system of {folder} has no extended attributes: choose another --folder"
         )
-    (folder / "swift.conf").write_text(
-        "[swift-hash]\nswift_hash_path_prefix = a\nswift_hash_path_suffix = b\n"
-        "[storage-policy:0]\nname = only\ndefault = yes\n"
-    )
 
 
 def _write_rings(folder: Path) -> list[int]:

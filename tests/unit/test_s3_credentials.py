@@ -117,8 +117,9 @@ async def test_a_profile_may_stand_in_either_file(tmp_path: Path) -> None:
     elsewhere.write_text("[default]\naws_access_key_id = four\naws_secret_access_key = 4\n")
     assert (await find_keys({**home, "AWS_SHARED_CREDENTIALS_FILE": str(elsewhere)})).access_key == "four"
     elsewhere.write_text("no section\n")
-    with pytest.raises(StorageError, match="cannot be read"):
-        await find_keys({**home, "AWS_SHARED_CREDENTIALS_FILE": str(elsewhere)})
+    for unreadable in (elsewhere, "/proc/self/mem"):
+        with pytest.raises(StorageError, match="cannot be read"):
+            await find_keys({**home, "AWS_SHARED_CREDENTIALS_FILE": str(unreadable)})
 
 
 async def test_an_instance_has_a_role(metadata: tuple[Metadata, str], tmp_path: Path) -> None:
@@ -172,7 +173,8 @@ async def test_keys_that_cannot_be_renewed_are_used_to_their_end(
 ) -> None:
     service, url = metadata
     service.lives = 1.5
-    credentials = Credentials("eu-west-1", partial(find_keys, instance(url, tmp_path)))
+    find = partial(find_keys, instance(url, tmp_path))
+    credentials = Credentials("eu-west-1", find, failure_holds=0.1)
     await credentials.ready()
     service.is_up = False
     await credentials.ready()
@@ -181,6 +183,7 @@ async def test_keys_that_cannot_be_renewed_are_used_to_their_end(
     with pytest.raises(AwayError, match="keys for S3 have ended"):
         await credentials.ready()
     service.is_up = True
+    await asyncio.sleep(0.15)
     await credentials.ready()
     assert credentials.signer.access_key_id == "key-2"
 
@@ -221,6 +224,51 @@ async def test_keys_that_are_refused_are_replaced_where_there_are_others() -> No
 
     credentials = Credentials("eu-west-1", find)
     await credentials.ready()
-    assert not await credentials.are_replaced()
-    assert await credentials.are_replaced()
+    used = credentials.keys
+    assert not await credentials.are_replaced(used)
+    assert await credentials.are_replaced(used)
     assert credentials.signer.access_key_id == "new"
+    assert await credentials.are_replaced(used)  # found by another in the meantime
+    assert found == []
+
+
+async def test_keys_stay_while_others_are_looked_for() -> None:
+    looks: list[asyncio.Event] = []
+
+    async def find() -> Keys:
+        looks.append(asyncio.Event())
+        if len(looks) > 1:
+            await looks[-1].wait()
+        return Keys("a-key", "s", expires_at=time.time() + MARGIN / 2)
+
+    credentials = Credentials("eu-west-1", find)
+    await credentials.ready()
+    used = credentials.keys
+    asking = asyncio.create_task(credentials.are_replaced(used))
+    async with asyncio.timeout(5):
+        while len(looks) < 2:
+            await asyncio.sleep(0)
+        await credentials.ready()  # nobody waits for the look of another
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert credentials.keys == used
+
+
+@pytest.mark.parametrize("life", [-1.0, MARGIN / 2], ids=["over", "nearly over"])
+async def test_a_service_of_keys_that_is_away_is_not_asked_for_every_request(life: float) -> None:
+    looks = 0
+
+    async def find() -> Keys:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise StorageError("The service of keys does not answer.")
+        return Keys("a-key", "s", expires_at=time.time() + life)
+
+    credentials = Credentials("eu-west-1", find)
+    await credentials.ready()
+    errors = await asyncio.gather(*(credentials.ready() for _ in range(20)), return_exceptions=True)
+    assert looks == 2
+    assert [type(error) for error in errors] == [AwayError if life < 0 else type(None)] * 20
+    assert len(set(map(id, errors))) == (20 if life < 0 else 1)  # each caller has an error of its own

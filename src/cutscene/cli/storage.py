@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["storage_app"]
 
 storage_app = typer.Typer(help="What is kept for good.", no_args_is_help=True)
-
-_KINDS: Final = ("video", "source", "segment")
 
 
 @storage_app.callback()
@@ -64,8 +62,9 @@ def _figures(amount: Amount) -> dict[str, int]:
 
 
 def _table(found: Sequence[Contents]) -> Table:
-    table = Table("tenant", "objects", "size", *_KINDS, box=None)
+    kinds = list(found[0].by_kind)
+    table = Table("tenant", "objects", "size", *kinds, box=None)
     for contents in found:
-        sizes = (decimal(contents.by_kind[kind].bytes) for kind in _KINDS)
+        sizes = (decimal(contents.by_kind[kind].bytes) for kind in kinds)
         table.add_row(contents.tenant, str(contents.total.objects), decimal(contents.total.bytes), *sizes)
     return table

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,6 +26,7 @@ from cutscene.storage.s3_address import refuse_url, split_bucket_url
 from cutscene.storage.spool import spooled
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig
 
 __all__ = ["CloudStore", "open_cloud"]
@@ -76,10 +77,10 @@ class CloudStore:
         check_key(key)
         body.expect(size)
         promised, _ = body.promised
-        if promised is not None and (found := await self.stat(key)) and found.size == promised:
+        if promised is not None and (found := await self._look(key)) and found.size == promised:
             return found
         async with self._room, spooled(body) as whole:
-            if (found := await self.stat(key)) is None or found.size != body.size:
+            if (found := await self._look(key)) is None or found.size != body.size:
                 await self._send(key, whole.file, body.size, content_type)
         return Stored(key, body.size, body.sha256)
 
@@ -93,31 +94,42 @@ class CloudStore:
                     self._store, key, file, attributes=attributes, chunk_size=PART, max_concurrency=1
                 )
             )
-            found = await obstore.head_async(self._store, key)
+        if (found := await self._head(key)) is None:
+            raise StorageError(f"{key} was removed from {self._name} as soon as it was stored: try again.")
         if found["e_tag"] == sent["e_tag"] and found["size"] != size:
             await self.delete(key)
             raise DamagedError(f"{key} did not arrive whole in {self._name}, and was removed: try again.")
 
     async def read(self, key: str) -> AsyncGenerator[bytes, None]:
         check_key(key)
-        try:
-            with self._telling():
+        with self._telling():
+            try:
                 found = await obstore.get_async(self._store, key)
                 async for chunk in found.stream(min_chunk_size=_READ_AT_ONCE):
                     view = memoryview(chunk)
                     for start in range(0, len(view), _READ_AT_ONCE):
                         yield bytes(view[start : start + _READ_AT_ONCE])
-        except FileNotFoundError:
-            await self._check_bucket()
-            raise NotFoundError(f"Nothing is stored under {key}.") from None
+            except FileNotFoundError:
+                await self._check_bucket()
+                raise NotFoundError(f"Nothing is stored under {key}.") from None
 
     async def stat(self, key: str) -> Stored | None:
-        check_key(key)
-        try:
-            with self._telling():
-                return Stored(key, (await obstore.head_async(self._store, key))["size"], None)
-        except FileNotFoundError:
-            return None
+        found = await self._look(key)
+        if found is None:
+            await self._check_bucket()
+        return found
+
+    async def _look(self, key: str) -> Stored | None:
+        """None, too, where the bucket is not there, which who stores is told then."""
+        found = await self._head(check_key(key))
+        return None if found is None else Stored(key, found["size"], None)
+
+    async def _head(self, key: str) -> ObjectMeta | None:
+        with self._telling():
+            try:
+                return await obstore.head_async(self._store, key)
+            except FileNotFoundError:
+                return None
 
     async def listing(self, folder: str = "") -> AsyncGenerator[Stored, None]:
         prefix = check_key(folder) if folder else None
@@ -141,33 +153,27 @@ class CloudStore:
     async def delete(self, key: str) -> None:
         if await self.stat(key) is None:
             return  # some have folders, and would delete one of that name
-        try:
-            with self._telling():
-                await obstore.delete_async(self._store, key)
-        except FileNotFoundError:
-            pass
+        with self._telling(), suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
 
     async def close(self) -> None:
         pass
 
     async def _check_bucket(self) -> None:
         """A bucket that is gone is no proof that what was in it is."""
+        with self._telling():
+            async for _ in obstore.list(self._store, chunk_size=1):
+                return
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Its errors quote addresses and answers; their kinds do not. Keys that are missing are not told."""
         try:
-            with self._telling():
-                async for _ in obstore.list(self._store, chunk_size=1):
-                    return
+            yield
         except FileNotFoundError:
             raise StorageError(
                 f"The store {self._name} is not there: correct CUTSCENE_STORAGE_URL."
             ) from None
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Its errors quote addresses and answers; their kinds do not."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise StorageError(
                 f"The store refuses the keys, or they may not do this ({self._name}): check them, and what "

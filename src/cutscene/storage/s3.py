@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final, TypeVar
 from xml.etree.ElementTree import ParseError
 
+from aiohttp import ClientResponse
 from aiohttp_s3_client.xml import AwsObjectMeta, parse_list_objects
 
 from cutscene.errors import NotFoundError, StorageError
@@ -73,9 +74,9 @@ class S3Store:
             headers = {"Range": f"bytes={got}-", "If-Match": etag} if got else {}
             try:
                 async with self._connection.request("GET", path, headers=headers) as response:
+                    if got:
+                        _check_goes_on(key, response, got, etag)
                     etag = response.headers.get("ETag", "")
-                    if got and response.status != 206:
-                        raise StorageError(f"Reading {key} broke off, and the store cannot go on there.")
                     async for chunk in response.content.iter_any():
                         got += len(chunk)
                         patience = Patience(self._patience)
@@ -84,6 +85,8 @@ class S3Store:
             except RefusalError as error:
                 if error.refusal.is_nothing_there:
                     raise NotFoundError(f"Nothing is stored under {key}.") from None
+                if error.refusal.status == 412:
+                    raise _changed(key) from None
                 await _wait_or_raise(patience, error.refusal.error(self._address.place))
             except AwayError as error:
                 if got and not etag:
@@ -91,7 +94,7 @@ class S3Store:
                 await patience.wait(error)
 
     async def stat(self, key: str) -> Stored | None:
-        return await self._patiently(partial(self._look, key))
+        return await self._patiently(partial(self._look_surely, key))
 
     async def listing(self, folder: str = "") -> AsyncGenerator[Stored, None]:
         below = f"{check_key(folder)}/" if folder else ""
@@ -130,17 +133,17 @@ class S3Store:
 
     async def _put_once(self, key: str, body: Verified, size: int, content_type: str) -> Stored:
         place = self._address.place
+        headers = {"Content-Type": content_type, "Cache-Control": cache_control(key)}
         try:
             found = await self._look(key)
             if found is not None and found.size == size:
                 return found
-            headers = {"Content-Type": content_type, "Cache-Control": cache_control(key)}
             if found is None and self._guards:
                 headers["If-None-Match"] = "*"
             _, sha256 = body.promised
             is_whole = await self._connection.put(self._path(key), body, size, sha256, headers)
         except RefusalError as error:
-            if error.refusal.status == 501 and self._guards:
+            if error.refusal.status == 501 and "If-None-Match" in headers:
                 self._guards = False
                 raise AwayError(f"The store knows no conditions ({place}).") from None
             raise error.refusal.error(place) from None
@@ -156,11 +159,24 @@ class S3Store:
             raise error
         return found
 
+    async def _look_surely(self, key: str) -> Stored | None:
+        """None only where the store says so of that very key: what is paid for would count as lost."""
+        found = await self._look(key)
+        if found is None:
+            await self._look_for_the_reason(self._path(key))
+        return found
+
     async def _look(self, key: str) -> Stored | None:
+        """None for any 404, which is enough before storing: the answer to the body says what is wrong."""
         path = self._path(key)
         try:
             async with self._connection.request("HEAD", path) as response:
-                return Stored(key, int(response.headers["Content-Length"]), None)
+                if response.content_length is None:
+                    place = self._address.place
+                    raise StorageError(
+                        f"The store does not say how large {key} is: check the endpoint ({place})."
+                    )
+                return Stored(key, response.content_length, None)
         except RefusalError as error:
             if error.refusal.status == 404:
                 return None
@@ -208,6 +224,19 @@ class S3Store:
                 await _wait_or_raise(patience, error.refusal.error(self._address.place))
             except AwayError as error:
                 await patience.wait(error)
+
+
+def _check_goes_on(key: str, response: ClientResponse, got: int, etag: str) -> None:
+    """Not every store honours `If-Match` and `Range`; bytes of two objects must not become one."""
+    starts = response.headers.get("Content-Range", "").startswith(f"bytes {got}-")
+    if response.status != 206 or not starts:
+        raise StorageError(f"Reading {key} broke off, and the store cannot go on there.")
+    if response.headers.get("ETag", "") != etag:
+        raise _changed(key)
+
+
+def _changed(key: str) -> StorageError:
+    return StorageError(f"Something else was stored under {key} while it was read: try again.")
 
 
 async def _wait_or_raise(patience: Patience, error: StorageError) -> None:

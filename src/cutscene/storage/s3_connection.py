@@ -19,7 +19,7 @@ from aws_request_signer import UNSIGNED_PAYLOAD
 from cutscene.storage import Verified
 from cutscene.storage.patience import AwayError
 from cutscene.storage.s3_address import S3Address
-from cutscene.storage.s3_credentials import Credentials
+from cutscene.storage.s3_credentials import Credentials, Keys
 from cutscene.storage.s3_refusals import Refusal
 
 __all__ = ["Connection", "RefusalError"]
@@ -30,7 +30,6 @@ STALL: Final = 60.0
 ANSWER_TO_EXPECT: Final = 15.0
 """Seconds after which a body is sent although the store has not asked for it."""
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=STALL)
 
 
 class RefusalError(Exception):
@@ -42,11 +41,15 @@ class RefusalError(Exception):
 
 
 class Connection:
-    """Borrows its credentials. Opens its connections inside the event loop, when they are needed."""
+    """Borrows its credentials. Opens its connections inside the event loop, when they are needed.
 
-    def __init__(self, address: S3Address, credentials: Credentials) -> None:
+    ``connect``: seconds that it waits for one.
+    """
+
+    def __init__(self, address: S3Address, credentials: Credentials, *, connect: float = CONNECT) -> None:
         self._address = address
         self._credentials = credentials
+        self._connect = connect
         self._opened: tuple[aiohttp.ClientSession, S3Client] | None = None
         self._expects = True
         """Let the store refuse a body before it is sent. All that are known can; some proxy may not."""
@@ -62,6 +65,7 @@ class Connection:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A request without a body; raises `RefusalError`, `AwayError`, `StorageError` (no keys)."""
         client = await self._client()
+        used = self._credentials.keys
         try:
             async with client.request(
                 method,
@@ -71,7 +75,7 @@ class Connection:
                 content_sha256=EMPTY_STR_HASH,
                 allow_redirects=False,
             ) as response:
-                await self._check(response)
+                await self._check(response, used)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._away(error) from None
@@ -85,6 +89,7 @@ class Connection:
         answers with is compared, where it is one.
         """
         client = await self._client()
+        used = self._credentials.keys
         sending = _Sending(body, is_hashed=sha256 is None)
         try:
             async with asyncio.timeout(STALL if not self._expects else ANSWER_TO_EXPECT) as limit:
@@ -98,12 +103,12 @@ class Connection:
                     expect100=self._expects,
                     allow_redirects=False,
                 ) as response:
-                    await self._check(response)
+                    await self._check(response, used)
                     return sending.is_what_arrived(response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if sending.failure is not None:
                 raise sending.failure from None
-            if isinstance(error, TimeoutError) and not sending.has_begun:
+            if sending.is_unasked:
                 self._expects = False
             raise self._away(error) from None
 
@@ -126,7 +131,7 @@ class Connection:
         if self._opened is None:
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
-                timeout=_TIMEOUT,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect, sock_read=STALL),
                 trust_env=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -135,13 +140,14 @@ class Connection:
             self._opened = session, S3Client(session, self._address.base, credentials=self._credentials)
         return self._opened[1]
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
+    async def _check(self, response: aiohttp.ClientResponse, used: Keys | None) -> None:
+        """Raises `RefusalError`; the request was signed with ``used``."""
         if response.status in {200, 204, 206}:
             return
         body = await response.content.read(8192)
         refusal = Refusal.of(response.status, response.headers, body)
         response.close()  # a body that is not wanted may be waited for on either side
-        if refusal.has_old_keys and await self._credentials.are_replaced():
+        if refusal.has_old_keys and await self._credentials.are_replaced(used):
             refusal = replace(refusal, has_newer_keys=True)
         raise RefusalError(refusal)
 
@@ -166,6 +172,11 @@ class _Sending:
         self.failure: Exception | None = None
         """Of the body itself; the client only says that it could not send it."""
         self.has_begun = False
+
+    @property
+    def is_unasked(self) -> bool:
+        """The limit was over before the store asked for anything."""
+        return not self.has_begun and self.limit is not None and self.limit.expired()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import configparser
 import json
+import math
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ __all__ = ["Credentials", "Keys", "find_keys"]
 MARGIN: Final = 300.0
 """Seconds before their end at which keys are renewed; the services hand out new ones by then."""
 FAILURE_HOLDS: Final = 3.0
-"""Seconds for which nobody looks again where there were no keys: a list of jobs asks for many links."""
+"""Seconds for which nobody looks again where no keys were found: requests queue behind every look."""
 _METADATA: Final = "http://169.254.169.254"
 _CONTAINER: Final = "http://169.254.170.2"
 _CONTAINER_HOSTS: Final = {"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "127.0.0.1", "::1", "localhost"}
@@ -54,17 +56,20 @@ class Keys:
 class Credentials(AbstractCredentials):
     """Keys that are looked up when they are first needed, and again before they end.
 
-    ``find`` brings them; it raises `StorageError`.
+    ``find`` brings them; it raises `StorageError`. After that it is left alone for ``failure_holds`` seconds.
     """
 
-    def __init__(self, region: str, find: Callable[[], Awaitable[Keys]]) -> None:
+    def __init__(
+        self, region: str, find: Callable[[], Awaitable[Keys]], *, failure_holds: float = FAILURE_HOLDS
+    ) -> None:
         self._region = region
         self._find = find
         self._keys: Keys | None = None
         self._signer: AwsRequestSigner | None = None
         self._lock = asyncio.Lock()
-        self._failure: StorageError | None = None
-        self._failure_holds_until = 0.0
+        self._failure = ""
+        self._failure_holds = failure_holds
+        self._failure_holds_until = -math.inf
 
     def __bool__(self) -> bool:
         return True
@@ -75,42 +80,51 @@ class Credentials(AbstractCredentials):
         return self._signer
 
     @property
+    def keys(self) -> Keys | None:
+        """What `signer` signs with."""
+        return self._keys
+
+    @property
     def token(self) -> str | None:
         """Of the session that the keys belong to."""
         return self._keys.token if self._keys else None
 
     async def ready(self) -> None:
         """Have keys that are good for a while; raises `StorageError`."""
-        if not self._is_fresh(MARGIN):
-            async with self._lock:
-                if not self._is_fresh(MARGIN):
-                    await self._renew()
-
-    async def are_replaced(self) -> bool:
-        """The store takes the keys no longer: whether there are others by now."""
+        if self._is_fresh(MARGIN) or (self._lock.locked() and self._is_fresh(0.0)):
+            return  # while somebody renews them, they do
         async with self._lock:
-            before, self._keys = self._keys, None
-            try:
-                await self._renew()
-            except StorageError:
-                self._keys = before
-            return self._keys != before
+            if not self._is_fresh(MARGIN) and not await self._renew():
+                self._check_not_over()
 
-    async def _renew(self) -> None:
-        if self._failure is not None and time.monotonic() < self._failure_holds_until:
-            raise self._failure
+    async def are_replaced(self, used: Keys | None) -> bool:
+        """The store takes the keys ``used`` no longer: whether there are others by now."""
+        async with self._lock:
+            if self._keys == used:
+                await self._renew()
+            return self._keys != used
+
+    async def _renew(self) -> bool:
+        """Whether keys were found; where not, nobody looks again for a while."""
+        if time.monotonic() < self._failure_holds_until:
+            return False
         try:
             keys = await self._find()
         except StorageError as error:
-            if self._is_fresh(0.0):
-                _log.warning("keys_not_renewed", reason=str(error))
-                return
-            if self._keys is not None:  # where there have been some, there will be again
-                raise AwayError(f"The keys for S3 have ended. {error}") from None
-            self._failure, self._failure_holds_until = error, time.monotonic() + FAILURE_HOLDS
-            raise
+            self._failure, self._failure_holds_until = str(error), time.monotonic() + self._failure_holds
+            if self._keys is not None:
+                _log.warning("keys_not_renewed", reason=self._failure)
+            return False
         static = StaticCredentials(keys.access_key, keys.secret, keys.token, self._region)
         self._keys, self._signer = keys, static.signer
+        return True
+
+    def _check_not_over(self) -> None:
+        """Keys that could not be renewed are good to their end; raises `StorageError` after it."""
+        if self._keys is None:
+            raise StorageError(self._failure)
+        if not self._is_fresh(0.0):  # where there have been some, there will be again
+            raise AwayError(f"The keys for S3 have ended. {self._failure}")
 
     def _is_fresh(self, margin: float) -> bool:
         if self._keys is None:
@@ -158,8 +172,10 @@ def _from_profile(environment: Mapping[str, str]) -> Keys | None:
 
 def _section(path: Path, name: str) -> Mapping[str, str]:
     parser = configparser.ConfigParser(interpolation=None)
+    if not os.path.isfile(path):  # noqa: PTH113 -- as false where a folder may not be entered
+        return {}
     try:
-        parser.read(path)
+        parser.read_string(path.read_text("utf-8"))
     except (configparser.Error, OSError, UnicodeDecodeError):
         raise StorageError(
             f"The file {path} cannot be read: it should be as the AWS tools write it."

@@ -22,6 +22,7 @@ _BUSY_CODES: Final = {
     "InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling",
 }  # fmt: skip
 _OLD_KEYS: Final = {"ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"}
+_DAMAGED: Final = {"BadDigest", "XAmzContentSHA256Mismatch"}
 _WRONG_KEYS: Final = (
     "the key or its secret is wrong: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile"
 )
@@ -99,6 +100,8 @@ class Refusal:
             or self.code.startswith("ConditionalRequest")
         ):
             return ConditionError(f"Something else was stored in {place} at the same moment: try again.")
+        if self.code in _DAMAGED:
+            return AwayError(f"The body arrived damaged in {place}, and was refused there: try again.")
         if (
             self.has_newer_keys
             or self.code in _BUSY_CODES
