@@ -46,7 +46,7 @@ class Engine:
 
     TICK: Final = 0.2
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
-    PICK_UP: Final = 0.1
+    PICK_UP: Final = 0.2
     """Seconds between two looks for jobs that any gate has let in."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
