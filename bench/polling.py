@@ -106,7 +106,7 @@ def untaught(course: Course, now: float) -> float:
 
 
 def paced(pace: Pace, course: Course, now: float) -> float:
-    return pace.gap(now, course.promised)
+    return pace.gap(now, course.believed)
 
 
 def adaptive(durations: Iterable[float], tell: Tell) -> tuple[Side, list[float]]:

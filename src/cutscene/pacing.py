@@ -50,6 +50,8 @@ _SLOW_ANSWER: Final = 2.0
 _LEAST_PROGRESS: Final = 0.01
 _STEADY: Final = 0.25
 """How far a promise may move between half way and the end, part of it."""
+_PATIENCE: Final = 3
+"""Broken promises of one generation, after which its progress is believed no more."""
 _MOST: Final = 0.75
 """Part of the endings that must have kept what their progress promised, or none is believed."""
 _RATIOS: Final = np.linspace(0.5, 2.0, 301)
@@ -81,8 +83,8 @@ class Course:
     """When it was last seen at work, or had not begun; None: nobody saw it."""
     promised: float | None = None
     """Seconds from its beginning to its end, by its progress."""
-    is_broken: bool = False
-    """A promise was not kept."""
+    broken: int = 0
+    """Promises that were not kept."""
     is_queued: bool = False
     _promised_first: float | None = None
     """The same when its progress was a half for the first time."""
@@ -102,12 +104,17 @@ class Course:
             self._promise(at, progress)
 
     def _promise(self, at: float, progress: float | None) -> None:
-        self.is_broken |= self.promised is not None and at - self.began > self.promised
+        self.broken += self.promised is not None and at - self.began > self.promised
         self.promised = None
         if progress is not None and progress >= _LEAST_PROGRESS:
             self.promised = (at - self.began) / progress
             if self._promised_first is None and progress >= 0.5:
                 self._promised_first = self.promised
+
+    @property
+    def believed(self) -> float | None:
+        """The promise, unless it was broken so often that the generation has stalled near its end."""
+        return self.promised if self.broken < _PATIENCE else None
 
     def ending(self, by: float, interval: float) -> Ending | None:
         """What is known where it had ended ``by`` then; None where it is too little to learn from."""
@@ -127,8 +134,9 @@ class Course:
 def untaught_gap(course: Course, at: float, interval: float) -> float:
     """Seconds to the next look, where no ending was seen: progress is believed, until it is wrong once."""
     gap, elapsed = interval, at - course.began
-    if course.promised is not None and not course.is_broken:
-        gap, _ = _by_progress(interval, elapsed, course.promised, _UNTAUGHT)
+    promised = math.inf if course.promised is None or course.broken else course.promised
+    if promised * _UNTAUGHT.least <= elapsed + interval:
+        gap, _ = _by_progress(interval, elapsed, promised, _UNTAUGHT)
     return fixed_gap(interval) if gap >= interval else max(gap, interval * _CLOSEST)
 
 

@@ -7,9 +7,9 @@ for is given up before a look was answered and the provider has said that it sto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -26,6 +26,8 @@ from cutscene.providers import Done, Failed, Gone, Pending, Provider, TaskState
 __all__ = ["Poller"]
 
 _log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +103,7 @@ class Poller:
         Raises a `CutsceneError` where waiting ends and nobody knows what became of the task: it
         may still be done, and be paid for.
         """
+        age = max(0.0, age)  # the clock that it was posted by may have been set back
         now, pace = self._loop.time(), provider.capabilities()
         watch = _Watch(
             job_id,
@@ -138,6 +141,15 @@ class Poller:
         return task
 
     async def _look(self, watch: _Watch) -> None:
+        """Whatever breaks, it is looked at again: its job waits for nothing else."""
+        try:
+            await self._look_once(watch)
+        except Exception as error:  # noqa: BLE001 -- such as an answer that a provider may not give
+            _log.warning("look_failed", job=watch.job_id, reason=_plain(error))
+            if not watch.outcome.done():
+                self._look_later_or_lose(watch)
+
+    async def _look_once(self, watch: _Watch) -> None:
         if watch.outcome.done():
             return
         began = self._loop.time()
@@ -147,27 +159,25 @@ class Poller:
         if watch.outcome.done() or (watch.is_stopping and not isinstance(state, Done)):
             return  # whoever cancels it says how it ended, but what is done is done
         match state:
-            case Done():
-                self._learn(watch)
+            case Done() | Failed():
                 watch.outcome.set_result(state)
-            case Failed():
-                watch.outcome.set_result(state)
+                if isinstance(state, Done):
+                    self._learn(watch)
             case Pending():
                 watch.course.saw(began, state.progress, queued=state.queued)
                 self._note(watch, state)
                 self._look_at(watch, began + self._gap(watch, began))
             case Gone():
                 self._believe_or_look_later(watch)
-            case None if self._loop.time() >= watch.lost_at:
-                watch.outcome.set_exception(self._lost(watch))
             case None:
-                self._look_later(watch)
+                self._look_later_or_lose(watch)
 
     async def _poll(self, watch: _Watch) -> TaskState | None:
         """None where the look itself failed."""
         try:
-            async with asyncio.timeout(self.LOOK_TIMEOUT):
-                state = await watch.provider.poll(watch.task_id)
+            state = await self._answer(watch.provider.poll(watch.task_id))
+            if not isinstance(state, TaskState):
+                raise ProviderError(f"No state of a task is a {type(state).__name__}.")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 -- whatever broke the look, the task goes on
             watch.troubles += 1
             _log.warning("poll_failed", job=watch.job_id, reason=_plain(error), in_a_row=watch.troubles)
@@ -176,6 +186,17 @@ class Poller:
         if not isinstance(state, Gone):
             watch.gone_since = None
         return state
+
+    async def _answer(self, asked: Awaitable[T]) -> T:
+        """In time; that a provider lets a cancellation out which nobody asked for is a fault of its own."""
+        try:
+            async with asyncio.timeout(self.LOOK_TIMEOUT):
+                return await asked
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ProviderError("The provider cancelled its own answer.") from None
 
     async def is_gone(self, provider: Provider, task_id: str) -> bool:
         """Whether a provider goes on saying that there is no such task; a look that fails says nothing."""
@@ -200,6 +221,12 @@ class Poller:
         ending = watch.course.ending(self._loop.time(), watch.interval)
         if self._paces is not None and ending is not None:
             self._paces.saw(watch.kind, ending)
+
+    def _look_later_or_lose(self, watch: _Watch) -> None:
+        if self._loop.time() >= watch.lost_at:
+            watch.outcome.set_exception(self._lost(watch))
+        else:
+            self._look_later(watch)
 
     def _look_later(self, watch: _Watch) -> None:
         """After a while that grows with every look that fails."""
@@ -252,8 +279,7 @@ class Poller:
         Where it does not say that it has stopped, the wait ends, and the task may still be done.
         """
         try:
-            async with asyncio.timeout(self.LOOK_TIMEOUT):
-                has_stopped = await watch.provider.cancel(watch.task_id)
+            has_stopped = await self._answer(watch.provider.cancel(watch.task_id))
         except Exception as trouble:  # noqa: BLE001 -- whatever it is, it is tried again
             _log.warning("cancel_failed", job=watch.job_id, reason=_plain(trouble))
             return None
@@ -275,22 +301,32 @@ class Poller:
 
     async def _housekeeping(self) -> None:
         while True:
-            try:
-                await self._exchange_news()
-            except Exception as error:  # noqa: BLE001 -- whatever it was, cancelling must go on
-                _log.warning("news_lost", reason=_plain(error))
+            for part in (self._write_news, self._hear_cancellations, self._exchange_endings):
+                try:
+                    await part()
+                except Exception as error:  # noqa: BLE001 -- whatever it was, the others must go on
+                    _log.warning("news_lost", reason=_plain(error))
             await asyncio.sleep(self.CANCEL_EVERY)
 
-    async def _exchange_news(self) -> None:
-        """Write all progress in one transaction, ask once who was cancelled, and learn."""
+    async def _write_news(self) -> None:
+        """All progress in one transaction; what could not be written is written the next time."""
         news, self._news = self._news, {}
-        if news:
+        if not news:
+            return
+        try:
             await self._database.write(jobs.report_all, news)
+        except Exception:
+            self._news = {job: told for job, told in news.items() if job in self._watched} | self._news
+            raise
+
+    async def _hear_cancellations(self) -> None:
         for job_id in await self._database.read(jobs.to_cancel) if self._watched else ():
             for watch in self._watched.get(job_id, ()):
                 if not watch.is_stopping:
                     watch.is_stopping = True
                     self._start(self._cancel(watch))
+
+    async def _exchange_endings(self) -> None:
         if self._paces is not None:
             await self._paces.exchange()
 
