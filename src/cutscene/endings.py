@@ -8,7 +8,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from cutscene.pacing import KEPT, Ending
+from cutscene.courses import Ending
+from cutscene.pacing import KEPT
 from cutscene.tables import endings as table
 
 __all__ = ["Kind"]

@@ -9,9 +9,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from cutscene import endings
+from cutscene.courses import Course, Ending
 from cutscene.database import Database
 from cutscene.endings import Kind
-from cutscene.pacing import Course, Ending, Pace, untaught_gap
+from cutscene.pacing import Pace, untaught_gap
 
 __all__ = ["Paces"]
 

@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from cutscene import endings
+from cutscene.courses import Course, Ending
 from cutscene.database import Database, open_database
 from cutscene.endings import Kind
 from cutscene.paces import Paces
-from cutscene.pacing import KEPT, Course, Ending
+from cutscene.pacing import KEPT
 from cutscene.tables import endings as table
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutscene.pacing import KEPT, Course, Ending, Pace, _density, _Plan, fixed_gap, untaught_gap
+from cutscene.courses import Course, Ending
+from cutscene.pacing import KEPT, Pace, _density, _Plan, fixed_gap, untaught_gap
 
 INTERVAL = 10.0
 SPARE = 0.1
