@@ -294,7 +294,7 @@ async def test_a_clock_that_was_set_back_puts_off_no_look(
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database, adaptive=adaptive) as poller:
-        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=-4.0), 2)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=-4.0), 3)
     assert isinstance(state, Done)
 
 
@@ -315,7 +315,7 @@ async def test_an_answer_that_no_provider_may_give_is_no_last_look(
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
-        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 2)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 10)
     assert state == Done(("file:///x",))
 
 
@@ -327,7 +327,7 @@ async def test_a_task_with_nothing_but_odd_answers_is_stopped_at_its_deadline(
 
     vendor = Vendor(tmp_path, look)
     async with Quick(database) as poller:
-        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.7), 2)
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.7), 10)
     assert isinstance(state, Failed)
     assert vendor.cancelled == ["t"]
 
@@ -346,7 +346,7 @@ async def test_a_provider_that_breaks_off_while_it_is_told_to_stop_is_told_again
     async with Quick(database) as poller:
         waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
         await database.write(jobs.request_cancel, "j")
-        state = await asyncio.wait_for(waiting, 2)
+        state = await asyncio.wait_for(waiting, 10)
     assert isinstance(state, Failed)
     assert vendor.cancelled == ["t", "t"]
 
@@ -377,4 +377,4 @@ async def test_what_could_not_be_written_is_written_later_and_holds_up_no_cancel
         vendor.look = queued  # which is something new to write
         await asyncio.sleep(0.2)
         await database.write(jobs.request_cancel, "j")
-        assert isinstance(await asyncio.wait_for(waiting, 2), Failed)
+        assert isinstance(await asyncio.wait_for(waiting, 10), Failed)
