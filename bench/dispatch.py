@@ -26,8 +26,6 @@ from tables import percentile, table
 BACKLOG: Final = 1000
 SINGLE: Final = 16
 """Single ones in each round."""
-TICK: Final = 0.2
-"""Seconds between two looks of either queue."""
 
 Options = Mapping[str, Any]
 
@@ -36,6 +34,7 @@ async def ours(options: Options) -> Mapping[str, Any]:
     import structlog  # noqa: PLC0415 -- a side imports what it uses
 
     from cutscene.domain import VideoRequest  # noqa: PLC0415
+    from cutscene.engine import Engine  # noqa: PLC0415
     from cutscene.settings import Settings  # noqa: PLC0415
     from cutscene.studio import open_studio  # noqa: PLC0415
     from recorded import RECORD  # noqa: PLC0415
@@ -56,7 +55,7 @@ async def ours(options: Options) -> Mapping[str, Any]:
         await _until(settings.database, ended, backlog)
         seconds, cpu = meter.wall, meter.cpu
         for number in range(options["single"]):
-            await asyncio.sleep(random.uniform(0, 2 * TICK))  # noqa: S311 -- at no special moment
+            await asyncio.sleep(random.uniform(0, 4 * Engine.PICK_UP))  # noqa: S311 -- at no special moment
             RECORD.called.clear()
             prompt, began = f"single {number}", time.time()
             await studio.submit("acme", VideoRequest(prompt=prompt, duration=1.0))
@@ -71,6 +70,7 @@ async def bare(options: Options) -> Mapping[str, Any]:
     from dbos import DBOS, DBOSClient, EnqueueOptions  # noqa: PLC0415
 
     from cutscene.database import open_database  # noqa: PLC0415
+    from cutscene.engine import Engine  # noqa: PLC0415
 
     is_sqlite = options["database"].startswith("sqlite")
     database = open_database(options["database"])  # with the same journal, and the same pools
@@ -95,7 +95,7 @@ async def bare(options: Options) -> Mapping[str, Any]:
     DBOS.workflow(name="empty")(empty)
     DBOS.launch()
     client = DBOSClient(system_database_engine=database.engine, application_name="bench")
-    await DBOS.register_queue_async("bench", polling_interval_sec=TICK, on_conflict="always_update")
+    await DBOS.register_queue_async("bench", polling_interval_sec=Engine.PICK_UP, on_conflict="always_update")
 
     def enqueue(connection: sa.Connection, names: Sequence[str]) -> None:
         for name in names:
@@ -115,7 +115,7 @@ async def bare(options: Options) -> Mapping[str, Any]:
     await _until(options["database"], ended, backlog)
     seconds, cpu = meter.wall, meter.cpu
     for number in range(options["single"]):
-        await asyncio.sleep(random.uniform(0, 2 * TICK))  # noqa: S311 -- at no special moment
+        await asyncio.sleep(random.uniform(0, 4 * Engine.PICK_UP))  # noqa: S311 -- at no special moment
         called.clear()
         asked = time.time()
         await database.write(enqueue, [f"single {number}"])

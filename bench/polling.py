@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
-from cutscene.pacing import KEPT, Course, Ending, Pace, fixed_gap, untaught_gap
+from cutscene.courses import Course, Ending
+from cutscene.pacing import KEPT, Pace, fixed_gap, untaught_gap
 
 INTERVAL = 10.0
 CHANCE = random.Random(1)  # noqa: S311 -- the same generations in every run
@@ -106,7 +107,7 @@ def untaught(course: Course, now: float) -> float:
 
 
 def paced(pace: Pace, course: Course, now: float) -> float:
-    return pace.gap(now, course.promised)
+    return pace.gap(now, course.believed)
 
 
 def adaptive(durations: Iterable[float], tell: Tell) -> tuple[Side, list[float]]:

@@ -1,7 +1,4 @@
-"""Two providers of the benches: Runway, written down when it is called, and one that ends everything at once.
-
-They are found as an installed package's would be: this folder is on the path of every bench.
-"""
+"""Providers that are written down when they are called: Runway, and a synthetic one that ends all at once."""
 
 from __future__ import annotations
 
@@ -11,8 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from cutscene.domain import Aspect, Credits, VideoRequest
-from cutscene.errors import ProviderError
+from cutscene.domain import Credits, VideoRequest
 from cutscene.providers import (
     AccountState,
     Capabilities,
@@ -23,11 +19,11 @@ from cutscene.providers import (
     Submitted,
     TaskState,
 )
-from cutscene.providers.choice import choose_model
 from cutscene.providers.runway import open_provider as open_runway
 from cutscene.settings import Settings
+from synthetic import SyntheticProvider
 
-__all__ = ["RECORD", "Instant", "Recorded", "open_instant", "open_recorded"]
+__all__ = ["RECORD", "Recorded", "open_instant", "open_recorded"]
 
 
 @dataclass(slots=True)
@@ -54,9 +50,8 @@ RECORD = Record()
 class Recorded:
     """Another provider, its calls written down."""
 
-    id = "recorded"
-
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, name: str, provider: Provider) -> None:
+        self.id = name
         self._provider = provider
 
     def capabilities(self) -> Capabilities:
@@ -74,6 +69,7 @@ class Recorded:
 
     async def submit(self, request: VideoRequest) -> Submitted:
         RECORD.posted[request.prompt] = time.time()
+        RECORD.called.set()
         submitted = await self._provider.submit(request)
         RECORD.tasks[request.prompt] = submitted.task_id
         return submitted
@@ -92,60 +88,13 @@ class Recorded:
         return await self._provider.account()
 
 
-class Instant:
-    """Accepts at once, and at the first look has failed at no cost: a job's shortest whole life."""
-
-    id = "instant"
-
-    def __init__(self) -> None:
-        self._tasks = 0
-        model = Model(
-            id="instant-1",
-            text=True,
-            durations=(1, 10),
-            any_duration=True,
-            sizes=dict.fromkeys(Aspect, (320, 180)),
-            credits_per_second=Credits.of(1),
-        )
-        self._capabilities = Capabilities(
-            models=(model,), usd_per_credit="0.01", concurrency=1000, poll_interval=0.05, timeout=60.0
-        )
-
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
-
-    def check(self, request: VideoRequest) -> Model:
-        return choose_model(self._capabilities, request, self.id)
-
-    def estimate(self, request: VideoRequest) -> Credits:
-        return Credits.of(round(request.duration))
-
-    async def prepare(self, request: VideoRequest) -> VideoRequest:
-        return request
-
-    async def submit(self, request: VideoRequest) -> Submitted:
-        RECORD.posted[request.prompt] = time.time()
-        RECORD.called.set()
-        self._tasks += 1
-        return Submitted(f"instant-{self._tasks}", self.estimate(request))
-
-    async def poll(self, task_id: str) -> TaskState:
-        RECORD.looks += 1
-        return Failed(ProviderError(f"{task_id} ends at once."), Credits())
-
-    async def cancel(self, task_id: str) -> bool:  # noqa: ARG002 -- it has ended
-        return True
-
-    async def account(self) -> AccountState:
-        return AccountState()
-
-
 @asynccontextmanager
 async def open_recorded(settings: Settings) -> AsyncIterator[Recorded]:
     async with open_runway(settings) as provider:
-        yield Recorded(provider)
+        yield Recorded("recorded", provider)
 
 
 @asynccontextmanager
-async def open_instant(_settings: Settings) -> AsyncIterator[Instant]:
-    yield Instant()
+async def open_instant(_settings: Settings) -> AsyncIterator[Recorded]:
+    """A job's shortest whole life: accepted at once, and at the first look it has failed at no cost."""
+    yield Recorded("instant", SyntheticProvider("instant", concurrency=1000, interval=0.05, seconds=0))

@@ -1,7 +1,7 @@
 """The benches against others, as Markdown with the machine and its load: ``run.py [PART...] [--rounds N]``.
 
 Parts are waiting, overhead, transfer and dispatch, which are all run unless some are named, and media,
-which needs an ffmpeg (see `ffmpeg.py`). Servers are started and stopped. It takes some six minutes.
+which needs an ffmpeg (see `ffmpeg.py`). Servers are started and stopped.
 """
 
 from __future__ import annotations

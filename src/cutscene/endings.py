@@ -8,7 +8,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from cutscene.pacing import KEPT, Ending
+from cutscene.courses import Ending
+from cutscene.pacing import KEPT
 from cutscene.tables import endings as table
 
 __all__ = ["Kind"]
@@ -26,7 +27,7 @@ def add(connection: Connection, seen: Mapping[Kind, Sequence[Ending]]) -> None:
     """Keep them, and forget what is older than the latest `KEPT` of their kind."""
     rows = [_row(kind, ending) for kind, endings in seen.items() for ending in endings[-KEPT:]]
     connection.execute(sa.insert(table), rows)
-    for kind in seen:
+    for kind in sorted(seen):  # in one order, so that no two writers wait for each other
         too_old = _of(kind).with_only_columns(table.c.sequence).offset(KEPT).limit(1).scalar_subquery()
         older = (table.c.provider == kind.provider) & (table.c.kind == kind.name)
         connection.execute(sa.delete(table).where(older, table.c.sequence <= too_old))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection
+
 from cutscene import endings
+from cutscene.courses import Course, Ending
 from cutscene.database import Database
 from cutscene.endings import Kind
-from cutscene.pacing import Course, Ending, Pace, untaught_gap
+from cutscene.pacing import Pace, untaught_gap
 
 __all__ = ["Paces"]
 
@@ -50,7 +52,7 @@ class Paces:
         known.is_used = True
         if known.pace is None:
             return untaught_gap(course, at, interval)
-        return known.pace.gap(at - course.began, course.promised)
+        return known.pace.gap(at - course.began, course.believed)
 
     def saw(self, kind: Kind, ending: Ending) -> None:
         """A generation of that kind has ended."""
@@ -77,6 +79,10 @@ class Paces:
 
     async def _learn(self, kind: Kind, known: _Known, now: float) -> None:
         known.learned_at, known.is_new, known.is_used = now, False, False
-        found = await self._database.read(endings.latest, kind)
-        known.count = len(found)
-        known.pace = await asyncio.to_thread(Pace.learn, found, known.interval)
+        known.count, known.pace = await self._database.read(_learned, kind, known.interval)
+
+
+def _learned(connection: Connection, kind: Kind, interval: float) -> tuple[int, Pace | None]:
+    """From how many endings, and what; in the database's thread, since it takes some milliseconds."""
+    found = endings.latest(connection, kind)
+    return len(found), Pace.learn(found, interval)

@@ -8,45 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import structlog
 
 from cutscene import jobs
+from cutscene.courses import Course
 from cutscene.database import Database
 from cutscene.domain import Stage
 from cutscene.endings import Kind
 from cutscene.errors import CancelledError, CutsceneError, GenerationTimeoutError, ProviderError
 from cutscene.lookers import Lookers
 from cutscene.paces import Paces
-from cutscene.pacing import Course, fixed_gap
+from cutscene.pacing import fixed_gap
 from cutscene.providers import Done, Failed, Gone, Pending, Provider, TaskState
+from cutscene.watches import Watch, answer, lost, may_go_on, plain
 
 __all__ = ["Poller"]
 
 _log = structlog.get_logger()
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    job_id: str
-    provider: Provider
-    task_id: str
-    kind: Kind
-    course: Course
-    interval: float
-    deadline: float
-    lost_at: float
-    """When to stop looking for a task that nobody answers for."""
-    outcome: asyncio.Future[Done | Failed]
-    share: tuple[int, int]
-    """Which of how many generations of the job it is, counted from 0."""
-    troubles: int = 0
-    """Looks that failed in a row."""
-    gone_since: float | None = None
-    reported: jobs.Report | None = None
-    is_stopping: bool = False
 
 
 class Poller:
@@ -67,7 +48,7 @@ class Poller:
         self._database = database
         self._paces = Paces(database) if adaptive else None
         self._lookers = Lookers(self._look)
-        self._watched: dict[str, list[_Watch]] = {}
+        self._watched: dict[str, list[Watch]] = {}
         """By job."""
         self._news: dict[str, jobs.Report] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -101,8 +82,9 @@ class Poller:
         Raises a `CutsceneError` where waiting ends and nobody knows what became of the task: it
         may still be done, and be paid for.
         """
+        age = max(0.0, age)  # the clock that it was posted by may have been set back
         now, pace = self._loop.time(), provider.capabilities()
-        watch = _Watch(
+        watch = Watch(
             job_id,
             provider,
             task_id,
@@ -124,7 +106,7 @@ class Poller:
         finally:
             self._forget(watch)
 
-    def _forget(self, watch: _Watch) -> None:
+    def _forget(self, watch: Watch) -> None:
         watches = self._watched[watch.job_id]
         watches.remove(watch)
         if not watches:
@@ -137,7 +119,16 @@ class Poller:
         task.add_done_callback(self._work.discard)
         return task
 
-    async def _look(self, watch: _Watch) -> None:
+    async def _look(self, watch: Watch) -> None:
+        """Whatever breaks, it is looked at again: its job waits for nothing else."""
+        try:
+            await self._look_once(watch)
+        except Exception as error:  # noqa: BLE001 -- such as an answer that a provider may not give
+            _log.warning("look_failed", job=watch.job_id, reason=plain(error))
+            if not watch.outcome.done():
+                self._look_later_or_lose(watch)
+
+    async def _look_once(self, watch: Watch) -> None:
         if watch.outcome.done():
             return
         began = self._loop.time()
@@ -147,30 +138,28 @@ class Poller:
         if watch.outcome.done() or (watch.is_stopping and not isinstance(state, Done)):
             return  # whoever cancels it says how it ended, but what is done is done
         match state:
-            case Done():
-                self._learn(watch)
+            case Done() | Failed():
                 watch.outcome.set_result(state)
-            case Failed():
-                watch.outcome.set_result(state)
+                if isinstance(state, Done):
+                    self._learn(watch)
             case Pending():
                 watch.course.saw(began, state.progress, queued=state.queued)
                 self._note(watch, state)
                 self._look_at(watch, began + self._gap(watch, began))
             case Gone():
                 self._believe_or_look_later(watch)
-            case None if self._loop.time() >= watch.lost_at:
-                watch.outcome.set_exception(self._lost(watch))
             case None:
-                self._look_later(watch)
+                self._look_later_or_lose(watch)
 
-    async def _poll(self, watch: _Watch) -> TaskState | None:
+    async def _poll(self, watch: Watch) -> TaskState | None:
         """None where the look itself failed."""
         try:
-            async with asyncio.timeout(self.LOOK_TIMEOUT):
-                state = await watch.provider.poll(watch.task_id)
+            state = await answer(watch.provider.poll(watch.task_id), self.LOOK_TIMEOUT)
+            if not isinstance(state, TaskState):
+                raise ProviderError(f"No state of a task is a {type(state).__name__}.")  # noqa: TRY301
         except Exception as error:  # noqa: BLE001 -- whatever broke the look, the task goes on
             watch.troubles += 1
-            _log.warning("poll_failed", job=watch.job_id, reason=_plain(error), in_a_row=watch.troubles)
+            _log.warning("poll_failed", job=watch.job_id, reason=plain(error), in_a_row=watch.troubles)
             return None
         watch.troubles = 0
         if not isinstance(state, Gone):
@@ -190,28 +179,34 @@ class Poller:
                 return False
         return True
 
-    def _gap(self, watch: _Watch, at: float) -> float:
+    def _gap(self, watch: Watch, at: float) -> float:
         """Seconds from the beginning of a look to that of the next."""
         if self._paces is None or watch.course.is_queued:
             return fixed_gap(watch.interval)
         return self._paces.gap(watch.kind, watch.interval, watch.course, at)
 
-    def _learn(self, watch: _Watch) -> None:
+    def _learn(self, watch: Watch) -> None:
         ending = watch.course.ending(self._loop.time(), watch.interval)
         if self._paces is not None and ending is not None:
             self._paces.saw(watch.kind, ending)
 
-    def _look_later(self, watch: _Watch) -> None:
+    def _look_later_or_lose(self, watch: Watch) -> None:
+        if self._loop.time() >= watch.lost_at:
+            watch.outcome.set_exception(lost(watch))
+        else:
+            self._look_later(watch)
+
+    def _look_later(self, watch: Watch) -> None:
         """After a while that grows with every look that fails."""
         wait = min(watch.interval * 2.0 ** min(watch.troubles, 10), max(self.SLOWEST, watch.interval))
         self._look_at(watch, self._loop.time() + fixed_gap(wait))
 
-    def _look_at(self, watch: _Watch, at: float) -> None:
+    def _look_at(self, watch: Watch, at: float) -> None:
         if self._loop.time() < watch.deadline < at:
             at = watch.deadline
         self._lookers.at(at, watch.provider.id, watch)
 
-    def _believe_or_look_later(self, watch: _Watch) -> None:
+    def _believe_or_look_later(self, watch: Watch) -> None:
         """One answer that there is no such task proves little: a replica may not know it yet."""
         now = self._loop.time()
         watch.gone_since = watch.gone_since or now
@@ -221,7 +216,7 @@ class Poller:
         error = ProviderError(f"{watch.provider.id} has no such task any more: it was deleted there.")
         watch.outcome.set_result(Failed(error))
 
-    def _note(self, watch: _Watch, state: Pending) -> None:
+    def _note(self, watch: Watch, state: Pending) -> None:
         if state.note is not None:
             _log.warning("odd_look", job=watch.job_id, said=state.note)
         stage = Stage.QUEUED if state.queued else Stage.GENERATING
@@ -231,7 +226,7 @@ class Poller:
         if report != watch.reported:
             watch.reported = self._news[watch.job_id] = report
 
-    async def _give_up(self, watch: _Watch) -> Done | Failed | None:
+    async def _give_up(self, watch: Watch) -> Done | Failed | None:
         waited = "in the provider's queue" if watch.course.is_queued else "for the generation"
         timeout = watch.provider.capabilities().timeout
         late = GenerationTimeoutError(f"Not done after {timeout:g} s {waited}.")
@@ -240,30 +235,23 @@ class Poller:
             return replace(stopped, error=GenerationTimeoutError(f"{late} It was stopped."))
         return stopped
 
-    def _lost(self, watch: _Watch) -> CutsceneError:
-        return GenerationTimeoutError(
-            f"{watch.provider.id} did not answer for so long that nobody knows what it has made: "
-            "'cutscene job retry' looks again without paying."
-        )
-
-    async def _stop(self, watch: _Watch, error: CutsceneError) -> Done | Failed | None:
+    async def _stop(self, watch: Watch, error: CutsceneError) -> Done | Failed | None:
         """Tell the provider, and see what it charges, or that it was done. None where it could not be told.
 
         Where it does not say that it has stopped, the wait ends, and the task may still be done.
         """
         try:
-            async with asyncio.timeout(self.LOOK_TIMEOUT):
-                has_stopped = await watch.provider.cancel(watch.task_id)
+            has_stopped = await answer(watch.provider.cancel(watch.task_id), self.LOOK_TIMEOUT)
         except Exception as trouble:  # noqa: BLE001 -- whatever it is, it is tried again
-            _log.warning("cancel_failed", job=watch.job_id, reason=_plain(trouble))
+            _log.warning("cancel_failed", job=watch.job_id, reason=plain(trouble))
             return None
         if has_stopped:
             return await self._ended(watch, error)
         if not watch.outcome.done():
-            watch.outcome.set_exception(type(error)(f"{error} {_may_go_on(watch)}"))
+            watch.outcome.set_exception(type(error)(f"{error} {may_go_on(watch)}"))
         return None
 
-    async def _ended(self, watch: _Watch, error: CutsceneError) -> Done | Failed:
+    async def _ended(self, watch: Watch, error: CutsceneError) -> Done | Failed:
         """How a stopped task ended, where that can still be asked."""
         match await self._poll(watch):
             case Done() as done:
@@ -275,26 +263,36 @@ class Poller:
 
     async def _housekeeping(self) -> None:
         while True:
-            try:
-                await self._exchange_news()
-            except Exception as error:  # noqa: BLE001 -- whatever it was, cancelling must go on
-                _log.warning("news_lost", reason=_plain(error))
+            for part in (self._write_news, self._hear_cancellations, self._exchange_endings):
+                try:
+                    await part()
+                except Exception as error:  # noqa: BLE001 -- whatever it was, the others must go on
+                    _log.warning("news_lost", reason=plain(error))
             await asyncio.sleep(self.CANCEL_EVERY)
 
-    async def _exchange_news(self) -> None:
-        """Write all progress in one transaction, ask once who was cancelled, and learn."""
+    async def _write_news(self) -> None:
+        """All progress in one transaction; what could not be written is written the next time."""
         news, self._news = self._news, {}
-        if news:
+        if not news:
+            return
+        try:
             await self._database.write(jobs.report_all, news)
+        except Exception:
+            self._news = {job: told for job, told in news.items() if job in self._watched} | self._news
+            raise
+
+    async def _hear_cancellations(self) -> None:
         for job_id in await self._database.read(jobs.to_cancel) if self._watched else ():
             for watch in self._watched.get(job_id, ()):
                 if not watch.is_stopping:
                     watch.is_stopping = True
                     self._start(self._cancel(watch))
+
+    async def _exchange_endings(self) -> None:
         if self._paces is not None:
             await self._paces.exchange()
 
-    async def _cancel(self, watch: _Watch) -> None:
+    async def _cancel(self, watch: Watch) -> None:
         error = CancelledError("The job was cancelled.")
         for _ in range(self.CANCELS):
             stopped = await self._stop(watch, error)
@@ -305,16 +303,4 @@ class Poller:
                 return
             await asyncio.sleep(self.CANCEL_EVERY)
         if not watch.outcome.done():
-            watch.outcome.set_exception(CancelledError(f"{error} {_may_go_on(watch)}"))
-
-
-def _may_go_on(watch: _Watch) -> str:
-    return (
-        f"{watch.provider.id} does not say that it has stopped: "
-        "'cutscene job retry' looks for it again without paying."
-    )
-
-
-def _plain(error: Exception) -> str:
-    """Others' exceptions may hold a key or a signed link."""
-    return str(error) if isinstance(error, CutsceneError) else type(error).__name__
+            watch.outcome.set_exception(CancelledError(f"{error} {may_go_on(watch)}"))

@@ -1,4 +1,4 @@
-"""The benches still run, on next to nothing: their figures are nobody's business here."""
+"""The cheap ones of the benches still run, on next to nothing: their figures are nobody's business here."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def test_what_is_moved_is_measured() -> None:
 
 def test_all_parts_can_be_had_by_one_command() -> None:
     assert "waiting, overhead, transfer, dispatch" in run("run.py", "--help")
+
+
+def test_looks_are_counted_for_all_ways_to_look() -> None:
+    *rows, _learning, _reduced = run("polling.py", "4").splitlines()[1:]
+    assert len(rows) == 60
+    assert all("nan" not in row for row in rows)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
 from cutscene import endings
+from cutscene.courses import Course, Ending
 from cutscene.database import Database, open_database
 from cutscene.endings import Kind
 from cutscene.paces import Paces
-from cutscene.pacing import KEPT, Course, Ending
+from cutscene.pacing import KEPT
 from cutscene.tables import endings as table
 
 pytestmark = pytest.mark.anyio
@@ -40,12 +43,16 @@ async def test_only_the_latest_are_kept(database: Database) -> None:
 
 
 async def test_many_writers_at_once(database: Database) -> None:
-    await asyncio.gather(
-        *(
-            database.write(endings.add, {KIND: [Ending(writer, writer + 1)] * 5, OTHER: [Ending(0, 1)]})
-            for writer in range(12)
-        )
-    )
+    """Half of them name the kinds the other way round."""
+    began = list[int]()
+
+    def add(connection: sa.Connection, writer: int) -> None:
+        began.append(writer)
+        seen = {KIND: [Ending(writer, writer + 1)] * 5, OTHER: [Ending(0, 1)] * 5}
+        endings.add(connection, seen if writer % 2 else dict(reversed(seen.items())))
+
+    await asyncio.gather(*(database.write(add, writer) for writer in range(60)))
+    assert len(began) == 60  # none had to begin again, as after a deadlock
     await database.write(endings.add, {KIND: [Ending(99, 100)]})
     found = await database.read(endings.latest, KIND)
     assert len(found) == KEPT
@@ -86,3 +93,40 @@ async def test_learning_anew_takes_its_time_once_there_is_something_to_go_by(dat
     paces.LEARN_EVERY = 0.0  # type: ignore[misc]
     await paces.exchange()
     assert paces.gap(KIND, INTERVAL, course, 60.0) > learned + 4
+
+
+async def test_it_learns_while_the_loops_own_threads_are_shut_down(database: Database) -> None:
+    """As the engine does in its end, before the poller has ended."""
+    loop, shut = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+    shut.shutdown()
+    loop.set_default_executor(shut)
+    try:
+        paces, course = Paces(database), Course(began=0.0, seen=50.0)
+        paces.gap(KIND, INTERVAL, course, 60.0)
+        for _ in range(6):
+            paces.saw(KIND, Ending(61.5, 62.0))
+        await paces.exchange()
+        assert paces.gap(KIND, INTERVAL, course, 60.0) < 3.0
+    finally:
+        loop.set_default_executor(ThreadPoolExecutor(1))
+
+
+@pytest.mark.parametrize(
+    "tell", [lambda _now: 0.99, lambda now: 1 - 0.1 * math.exp((54 - now) / 30)], ids=["stands", "creeps"]
+)
+async def test_a_generation_that_stalls_near_its_end_is_looked_at_little_more_often(
+    database: Database, tell: Callable[[float], float]
+) -> None:
+    """Though the progress of all before it was to be believed."""
+    paces, course, now, looks = Paces(database), Course(began=0.0, seen=0.0), 50.0, 0
+    for number in range(KEPT):
+        seconds = 20.0 + 2 * number
+        paces.saw(KIND, Ending(seconds - 2, seconds + 1, promised=seconds))
+    paces.gap(KIND, INTERVAL, course, 0.0)
+    await paces.exchange()
+    course.saw(now, now / 55, queued=False)
+    assert paces.gap(KIND, INTERVAL, course, now) < 7.0  # it is believed
+    while now < 300.0:
+        now, looks = now + paces.gap(KIND, INTERVAL, course, now), looks + 1
+        course.saw(now, min(now / 60, tell(now)), queued=False)
+    assert looks <= 34  # 25 for the bare interval

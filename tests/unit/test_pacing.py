@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cutscene.pacing import KEPT, Course, Ending, Pace, _density, _Plan, fixed_gap, untaught_gap
+from cutscene.courses import Course, Ending
+from cutscene.pacing import KEPT, Pace, _density, _Plan, fixed_gap, untaught_gap
 
 INTERVAL = 10.0
 SPARE = 0.1
@@ -34,7 +35,7 @@ def looks_at(
     """Moments of all looks at a generation of that length."""
     moments, course = [0.0], Course(began=0.0, seen=0.0)
     while moments[-1] < seconds:
-        moments.append(moments[-1] + pace.gap(moments[-1] - course.began, course.promised))
+        moments.append(moments[-1] + pace.gap(moments[-1] - course.began, course.believed))
         if moments[-1] < seconds:
             course.saw(moments[-1], tell(moments[-1]), queued=False)
     return moments
@@ -93,7 +94,7 @@ def learned_from(
         seconds, now, course = take(), 0.0, Course(began=0.0, seen=0.0)
         looks.append(0)
         while True:
-            now += fixed_gap(INTERVAL) if pace is None else pace.gap(now, course.promised)
+            now += fixed_gap(INTERVAL) if pace is None else pace.gap(now, course.believed)
             looks[-1] += 1
             if now >= seconds:
                 break

@@ -26,7 +26,6 @@ Look = Callable[[], Coroutine[Any, Any, TaskState]]
 
 
 class Quick(Poller):
-    TICK = 0.01
     CANCEL_EVERY = 0.05
     LOOK_TIMEOUT = 0.2
     SLOWEST = 0.05
@@ -284,3 +283,98 @@ async def test_a_task_in_the_vendors_queue_is_said_to_be_there(database: Databas
             assert connection.execute(sa.select(table.c.stage)).scalar() == "queued"
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+async def test_a_clock_that_was_set_back_puts_off_no_look(
+    database: Database, tmp_path: Path, adaptive: bool
+) -> None:
+    async def look() -> TaskState:
+        return Done(("file:///x",))
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database, adaptive=adaptive) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=-4.0), 3)
+    assert isinstance(state, Done)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [Pending("50%"), {"status": "RUNNING"}, asyncio.CancelledError()],  # type: ignore[arg-type]
+    ids=lambda odd: type(odd).__name__,
+)
+async def test_an_answer_that_no_provider_may_give_is_no_last_look(
+    database: Database, tmp_path: Path, odd: Any
+) -> None:
+    async def look() -> TaskState:
+        if vendor.looks > 2:
+            return Done(("file:///x",))
+        if isinstance(odd, BaseException):
+            raise odd
+        return odd  # type: ignore[no-any-return]
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0), 10)
+    assert state == Done(("file:///x",))
+
+
+async def test_a_task_with_nothing_but_odd_answers_is_stopped_at_its_deadline(
+    database: Database, tmp_path: Path
+) -> None:
+    async def look() -> TaskState:
+        return Pending("50%")  # type: ignore[arg-type]
+
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        state = await asyncio.wait_for(poller.outcome("j", vendor, "t", age=0.7), 10)
+    assert isinstance(state, Failed)
+    assert vendor.cancelled == ["t"]
+
+
+async def test_a_provider_that_breaks_off_while_it_is_told_to_stop_is_told_again(
+    database: Database, tmp_path: Path
+) -> None:
+    class BreaksOff(Vendor):
+        async def cancel(self, task_id: str) -> bool:
+            self.cancelled.append(task_id)
+            if len(self.cancelled) == 1:
+                raise asyncio.CancelledError
+            return True
+
+    vendor = BreaksOff(tmp_path, queued)
+    async with Quick(database) as poller:
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
+        await database.write(jobs.request_cancel, "j")
+        state = await asyncio.wait_for(waiting, 10)
+    assert isinstance(state, Failed)
+    assert vendor.cancelled == ["t", "t"]
+
+
+async def test_what_could_not_be_written_is_written_later_and_holds_up_no_cancellation(
+    database: Database, tmp_path: Path
+) -> None:
+    async def look() -> TaskState:
+        return Pending(0.25)
+
+    async def progress() -> Any:
+        return await database.read(lambda connection: connection.scalar(sa.select(table.c.progress)))
+
+    async def execute(statement: str) -> None:
+        await database.write(lambda connection: connection.exec_driver_sql(statement))
+
+    refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF progress ON jobs BEGIN SELECT RAISE(ABORT, 'no'); END"
+    vendor = Vendor(tmp_path, look)
+    async with Quick(database) as poller:
+        await execute(refuse)
+        waiting = asyncio.create_task(poller.outcome("j", vendor, "t", age=0))
+        await asyncio.sleep(0.3)
+        assert await progress() == 0
+        await execute("DROP TRIGGER refuse")
+        await asyncio.sleep(0.2)
+        assert await progress() == 0.25
+        await execute(refuse)
+        vendor.look = queued  # which is something new to write
+        await asyncio.sleep(0.2)
+        await database.write(jobs.request_cancel, "j")
+        assert isinstance(await asyncio.wait_for(waiting, 10), Failed)
