@@ -35,7 +35,11 @@ _log = structlog.get_logger()
 _NAME: Final = "cutscene"
 _QUEUE: Final = "jobs"
 _WORKFLOW: Final = "job"
-_CONNECT: Final = {"application_name": "cutscene-engine", **KEEPALIVE}
+# It tries again by itself what a lost connection has broken: connections are not asked before each use.
+_ENGINE: Final = {
+    "connect_args": {"application_name": "cutscene-engine", **KEEPALIVE},
+    "pool_pre_ping": False,
+}
 VERSION: Final = 3
 """Of how jobs are run. A higher one is for code that must not go on with a run of earlier code: workers of
 lower ones stand back from then on, and the runs that they leave are begun anew."""
@@ -46,7 +50,7 @@ class Engine:
 
     TICK: Final = 0.2
     """Seconds between two looks of the gate; a submit or a freed slot here wakes it at once."""
-    PICK_UP: Final = 0.2
+    PICK_UP: Final = 0.3
     """Seconds between two looks for jobs that any gate has let in."""
     BEAT: Final = 1.0
     RESTORE_EVERY: Final = 60.0
@@ -144,7 +148,7 @@ class Engine:
             # Unbounded, ten thousand jobs would be ten thousand threads.
             "max_executor_threads": 4 if self._database.is_sqlite else 16,
             "sys_db_pool_size": 4 if self._database.is_sqlite else 10,
-            "db_engine_kwargs": {} if self._database.is_sqlite else {"connect_args": _CONNECT},
+            "db_engine_kwargs": {} if self._database.is_sqlite else _ENGINE,
             "use_listen_notify": False,
         }
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 import cutscene
 from cutscene.database import Database, is_postgres, open_database
-from cutscene.domain import VideoRequest
+from cutscene.domain import Stage, VideoRequest
 from cutscene.settings import Settings
 from processes import Processes
 from scripted import ScriptedProvider
@@ -47,6 +47,9 @@ async def test_ended_jobs_are_forgotten_also_those_of_a_worker_that_was_killed(
     async with cutscene.open(settings, work="no") as studio:
         running = await studio.submit("slow", VideoRequest(prompt="[work:200]", duration=1))
         worker = processes.start("worker")
+        async for now in studio.watch("slow", running.id):
+            if now.stage == Stage.GENERATING:  # that it was accepted is recorded
+                break
         jobs = [
             await studio.submit(f"t{n}", VideoRequest(prompt=f"[fail] {n}", duration=1)) for n in range(JOBS)
         ]
