@@ -152,7 +152,7 @@ def who_holds_more(crew: Crew, workers: dict[str, Command]) -> str:
 
 
 async def test_a_worker_that_stands_still_in_a_paid_call_is_not_called_twice(
-    studio: Studio, vendor: Emulated, processes: Processes, crew: Crew, log: Path
+    studio: Studio, vendor: Emulated, processes: Processes, crew: Crew
 ) -> None:
     """Whoever has its job by then waits for the answer, which only the sleeper can write down."""
     sleeper = processes.start("worker")
@@ -164,7 +164,6 @@ async def test_a_worker_that_stands_still_in_a_paid_call_is_not_called_twice(
     await asyncio.sleep(1)
     sleeper.send(signal.SIGCONT)
     await studio.wait("acme", job.id, timeout=60)
-    assert "jobs_taken_away" in log.read_text()
     assert crew.held_by(sleeper.pid) == set()
     assert len(vendor.tasks()) == 1
     assert await books(studio) == (24, 0)
